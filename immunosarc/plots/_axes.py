@@ -1,0 +1,73 @@
+"""What every figure does with its Axes: find it, title it, and say why when there is nothing to draw."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from immunosarc.plots._palette import MUTED
+
+__all__ = ["current", "fitted_font", "footnote", "plain", "say_why", "titled", "value_lost"]
+
+SIMULATED = "SIMULATED"
+
+
+def current(ax: Axes | None) -> Axes:
+    """Return the Axes to draw on; without one, the current one of pyplot."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt  # only here: choosing a backend is the caller's affair
+
+    return plt.gca()
+
+
+def plain(text: object) -> str:
+    """Return text that matplotlib draws as it stands: no formula between dollars, no hidden label."""
+    shown = str(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def titled(ax: Axes, text: str, *tables: pd.DataFrame | None) -> None:
+    """Set the title; what was made from a simulated table says so first."""
+    lead = f"{SIMULATED}: " if any(_is_simulated(table) for table in tables) else ""
+    ax.set_title(lead + text, loc="left", fontsize=10, fontweight="bold")
+
+
+def _is_simulated(table: pd.DataFrame | None) -> bool:
+    if table is None or "simulated" not in table.columns:
+        return False
+    return table.empty or bool((table["simulated"] == SIMULATED).any())
+
+
+def say_why(ax: Axes, reason: str) -> Axes:
+    """Leave the Axes without a scale and write why there is nothing on it."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, plain(reason), transform=ax.transAxes, ha="center", va="center", color=MUTED, wrap=True)
+    return ax
+
+
+def footnote(ax: Axes, text: str, *, below: float) -> None:
+    """Write small text under the Axes, ``below`` points under its lower edge."""
+    ax.annotate(
+        text,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -below),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=MUTED,
+        va="top",
+        annotation_clip=False,
+    )
+
+
+def fitted_font(ax: Axes, rows: float, *, largest: float = 9.0) -> float:
+    """Return the font size, in points, at which so many rows of text fit into the Axes."""
+    box = ax.get_window_extent()
+    height = box.height / ax.figure.dpi * 72
+    return float(min(largest, max(2.0, 0.72 * height / max(rows, 1))))
+
+
+def value_lost(low: float, high: float, limits: tuple[float, float]) -> tuple[bool, bool]:
+    """Return whether an interval leaves the limits at the lower and at the upper end."""
+    return low < limits[0], high > limits[1]
