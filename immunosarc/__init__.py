@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "Cohort": "cohort",
     "attrition": "cohort",
+    "make_assay": "cohort",
     "load_cohort": "loaders",
     "simulate_cohort": "simulate",
     "Plan": "study",
@@ -23,6 +24,7 @@ _WHERE = {
 }
 _PACKAGES = (
     "catalog",
+    "cohort",
     "endpoints",
     "errors",
     "features",

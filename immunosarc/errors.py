@@ -105,9 +105,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(names)}."
 
 
-def raise_together(
-    error: type[ImmunosarcError], subject: str, problems: Sequence[str], *, cure: str = ""
-) -> None:
+def raise_together(error: type[ImmunosarcError], subject: str, problems: Sequence[str], *, cure: str = "") -> None:
     """Raise one error that lists every problem; do nothing when there is none.
 
     Parameters

@@ -102,8 +102,7 @@ class Registry(Mapping[str, Record]):
             raise UnknownNameError(f"unknown {self._noun} {name!r}.{did_you_mean(name, self)}")
         if not record.available:
             raise UnknownNameError(
-                f"{self._noun} {name!r} is listed but not available in this version. "
-                f"Available: {', '.join(self)}."
+                f"{self._noun} {name!r} is listed but not available in this version. Available: {', '.join(self)}."
             )
         return record
 

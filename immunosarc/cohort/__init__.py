@@ -1,0 +1,7 @@
+"""The container: patients, samples, long tables, assays, provenance; and its attrition."""
+
+from immunosarc.cohort._assay import make_assay
+from immunosarc.cohort._attrition import attrition
+from immunosarc.cohort._cohort import Cohort
+
+__all__ = ["Cohort", "attrition", "make_assay"]

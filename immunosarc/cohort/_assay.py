@@ -1,0 +1,109 @@
+"""Assays: an AnnData that says what its numbers are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from immunosarc import schema
+from immunosarc.errors import CohortError, did_you_mean, raise_together
+
+__all__ = ["assay_detail", "counted", "make_assay", "observed", "same_assay", "sample_ids", "storable"]
+
+
+def make_assay(
+    values: pd.DataFrame, *, unit: str, source: str | None = None, platform: str | None = None
+) -> anndata.AnnData:
+    """Return a table of measurements as an assay that a cohort accepts.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_samples, n_features)
+        The index is the sample ids, the columns are gene symbols or feature names; missing = NaN.
+    unit : str
+        One of ``schema.UNITS``: ``"counts"``, ``"tpm"``, ``"log2_cpm"``, ``"score"`` and so on.
+    source : str, optional
+        Where the numbers come from.
+    platform : str, optional
+        One of ``schema.PLATFORMS``.
+
+    Returns
+    -------
+    AnnData
+        float64, samples by features, with ``uns["immunosarc"]``.
+
+    Raises
+    ------
+    CohortError
+        When the unit is unknown, the numbers contradict it, or names are repeated.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"GZMA": [3.0, 0.0], "PRF1": [5.0, 1.0]}, index=["S1", "S2"])
+    >>> make_assay(frame, unit="tpm").uns["immunosarc"]["unit"]
+    'tpm'
+    """
+    about = {"level": "sample", "unit": unit, "source": source or "", "platform": platform or ""}
+    names = pd.Index(values.index.astype(str), name="sample_id", dtype=object)
+    genes = pd.Index(values.columns.astype(str), name="feature", dtype=object)
+    matrix = values.to_numpy(dtype=float)
+    problems = [f"sample id repeated: {name}" for name in dict.fromkeys(names[names.duplicated()])]
+    problems += [f"feature repeated: {name}" for name in dict.fromkeys(genes[genes.duplicated()])]
+    if unit not in schema.UNITS:
+        problems.append(f"unknown unit {unit!r}.{did_you_mean(unit, schema.UNITS)}")
+    else:
+        problems += [
+            f"{what}: sample {names[row]}, feature {genes[column]}, value {matrix[row, column]:g}"
+            for what, row, column in schema.unit_problems(matrix, unit)
+        ]
+    if platform is not None and platform not in schema.PLATFORMS:
+        problems.append(f"unknown platform {platform!r}.{did_you_mean(platform, schema.PLATFORMS)}")
+    raise_together(CohortError, "assay", problems)
+    adata = anndata.AnnData(matrix, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=genes))
+    adata.uns["immunosarc"] = about
+    return adata
+
+
+def sample_ids(adata: anndata.AnnData) -> np.ndarray:
+    """Return the sample of each observation."""
+    cells = adata.uns["immunosarc"]["level"] == "cell"
+    names = adata.obs["sample_id"] if cells else adata.obs_names
+    return np.asarray(names, dtype=object)
+
+
+def observed(adata: anndata.AnnData, ids: pd.Index) -> anndata.AnnData:
+    """Return the observations of some samples."""
+    return adata[pd.Index(sample_ids(adata)).isin(ids)].copy()
+
+
+def same_assay(one: anndata.AnnData, other: anndata.AnnData) -> bool:
+    """Return whether two assays hold the same names, numbers and unit."""
+    if one.shape != other.shape or not (
+        one.obs_names.equals(other.obs_names) and one.var_names.equals(other.var_names)
+    ):
+        return False
+    dense = [adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X) for adata in (one, other)]
+    return bool(np.array_equal(dense[0], dense[1], equal_nan=True)) and dict(one.uns["immunosarc"]) == dict(
+        other.uns["immunosarc"]
+    )
+
+
+def storable(values: pd.Series) -> Any:
+    """Return the values as a type that h5ad stores: nullable text becomes categorical."""
+    if pd.api.types.is_string_dtype(values.dtype) and not isinstance(values.dtype, pd.CategoricalDtype):
+        return pd.Categorical(values.astype(object).where(values.notna(), None))
+    return values.array
+
+
+def assay_detail(adata: anndata.AnnData) -> str:
+    """Return the size and the unit in words."""
+    about = adata.uns["immunosarc"]
+    return f"{counted(adata.n_obs, about['level'])} x {counted(adata.n_vars, 'feature')}, {about['unit']}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,450 @@
+"""Cohort: five parts of a trial, linked and checked.
+
+A cohort holds data and answers questions about itself. It never analyzes: that is done by
+functions that take it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from immunosarc import schema
+from immunosarc.cohort._assay import (
+    assay_detail,
+    counted,
+    observed,
+    same_assay,
+    sample_ids,
+    storable,
+)
+from immunosarc.cohort._storage import read_folder, write_folder
+from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
+
+__all__ = ["Cohort"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cohort:
+    """Patients, samples, long tables, assays and where they come from.
+
+    Construction checks every table and every link and raises once with all problems.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        One row per patient, index (or column) ``patient_id``; see ``schema.PATIENTS``.
+    samples : DataFrame, optional
+        One row per sample, index (or column) ``sample_id``; see ``schema.SAMPLES``.
+    tables : mapping of str to DataFrame, optional
+        Long tables, by the names of ``schema.LONG_TABLES``.
+    assays : mapping of str to AnnData, optional
+        See :func:`make_assay`. ``cohort["rna"]`` returns one; scanpy works on it.
+    provenance : mapping, optional
+        Name, source, hashes, and what loading left out; values that JSON can hold.
+
+    Raises
+    ------
+    CohortError
+        With every problem: values that a schema refuses, samples of unknown patients,
+        observations of unknown samples.
+
+    Examples
+    --------
+    >>> import immunosarc as ims
+    >>> cohort = ims.Cohort(
+    ...     patients=pd.DataFrame({"patient_id": ["P1", "P2"], "best_overall_response": ["PR", "PD"]}),
+    ...     samples=pd.DataFrame({"sample_id": ["S1"], "patient_id": ["P1"], "timepoint": ["pre"]}),
+    ...     assays={"rna": ims.make_assay(pd.DataFrame({"GZMA": [3.0]}, index=["S1"]), unit="tpm")},
+    ... )
+    >>> cohort
+    Cohort: 2 patients, 1 sample (1 pre), 0 pre-on pairs
+      rna: 1 sample x 1 feature, tpm
+    """
+
+    patients: pd.DataFrame
+    samples: pd.DataFrame = field(default_factory=lambda: schema.SAMPLES.empty())
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    assays: Mapping[str, anndata.AnnData] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        patients = _checked(schema.PATIENTS, self.patients, problems)
+        samples = _checked(schema.SAMPLES, self.samples, problems)
+        tables = {}
+        for name, frame in self.tables.items():
+            if name not in schema.LONG_TABLES:
+                problems.append(f"unknown table '{name}'.{did_you_mean(name, schema.LONG_TABLES)}")
+                continue
+            tables[name] = _checked(schema.LONG_TABLES[name], frame, problems)
+        for name, adata in self.assays.items():
+            problems += schema.assay_problems(name, adata)
+        if not problems:
+            problems += _link_problems(patients, samples, tables, self.assays)
+        problems += _provenance_problems(self.provenance)
+        raise_together(CohortError, "cohort", problems)
+        object.__setattr__(self, "patients", patients)
+        object.__setattr__(self, "samples", samples)
+        object.__setattr__(self, "tables", MappingProxyType(tables))
+        object.__setattr__(self, "assays", MappingProxyType(dict(self.assays)))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def __getitem__(self, name: str) -> anndata.AnnData:
+        """Return the assay ``name``."""
+        if name not in self.assays:
+            hint = did_you_mean(name, self.assays) if self.assays else " It has none."
+            raise UnknownNameError(f"the cohort has no assay {name!r}.{hint}")
+        return self.assays[name]
+
+    @property
+    def name(self) -> str:
+        """The cohort's short name, from its provenance."""
+        return str(self.provenance.get("name", "cohort"))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cohort was made by simulation; everything drawn from it must say so."""
+        return bool(self.provenance.get("simulated", False))
+
+    def at(self, timepoint: str) -> Cohort:
+        """Return the cohort with the samples of one timepoint; every patient stays.
+
+        Parameters
+        ----------
+        timepoint : {"pre", "on", "post"}
+            When the samples were taken.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        UnknownNameError
+            When there is no such timepoint.
+        """
+        if timepoint not in schema.TIMEPOINTS:
+            raise UnknownNameError(f"unknown timepoint {timepoint!r}.{did_you_mean(timepoint, schema.TIMEPOINTS)}")
+        return self.select(samples=self.samples["timepoint"] == timepoint)
+
+    def select(
+        self,
+        *,
+        patients: pd.Series | Iterable[str] | None = None,
+        samples: pd.Series | Iterable[str] | None = None,
+    ) -> Cohort:
+        """Return the cohort with some of its patients or samples.
+
+        Parameters
+        ----------
+        patients, samples : boolean Series or ids, optional
+            What stays. Samples of patients who do not stay leave with them; a missing value
+            in a boolean Series counts as False.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        UnknownNameError
+            When an id is not in the cohort.
+        """
+        kept_patients = _chosen(self.patients, patients, "patient")
+        kept_samples = _chosen(self.samples, samples, "sample")
+        kept_samples &= self.samples["patient_id"].isin(self.patients.index[kept_patients]).to_numpy()
+        ids = self.samples.index[kept_samples]
+        return Cohort(
+            patients=self.patients[kept_patients],
+            samples=self.samples[kept_samples],
+            tables={
+                name: table[table["patient_id"].isin(self.patients.index[kept_patients])]
+                for name, table in self.tables.items()
+            },
+            assays={name: observed(adata, ids) for name, adata in self.assays.items()},
+            provenance=self.provenance,
+        )
+
+    def per_patient(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return sample features as patient features: the only way from samples to patients.
+
+        Parameters
+        ----------
+        features : DataFrame of shape (n_samples, n_features)
+            Indexed by sample id, numeric; samples outside this cohort are ignored.
+
+        Returns
+        -------
+        DataFrame
+            ``schema.PATIENT_FEATURES``: one row for every patient of the cohort. A patient
+            without a sample keeps a row of missing values, and ``status`` says why.
+
+        Raises
+        ------
+        CohortError
+            When the cohort holds two samples of one patient, or several timepoints, or
+            ``features`` is not indexed by this cohort's samples.
+
+        Examples
+        --------
+        >>> cohort = Cohort(
+        ...     patients=pd.DataFrame(index=pd.Index(["P1", "P2"], name="patient_id")),
+        ...     samples=pd.DataFrame({"sample_id": ["S1"], "patient_id": ["P1"], "timepoint": ["pre"]}),
+        ... )
+        >>> cohort.at("pre").per_patient(pd.DataFrame({"cyt": [2.5]}, index=["S1"]))["status"].tolist()
+        ['ok', 'no pre sample']
+        """
+        timepoint = self._single_timepoint()
+        sample_of = self._sample_of_patient()
+        if len(sample_of) and not features.index.isin(self.samples.index).any():
+            raise CohortError(
+                "none of the feature table's rows is a sample of this cohort "
+                f"(rows: {list(map(str, features.index[:3]))}, samples: {list(self.samples.index[:3])}). "
+                "Index the features by sample_id."
+            )
+        sample = sample_of.reindex(self.patients.index)
+        rows = features.reindex(sample.fillna("").to_numpy())
+        rows.index = self.patients.index
+        scored = sample.isin(features.index)
+        status = pd.Series("ok", index=self.patients.index, dtype="string")
+        status[~scored] = "sample was not measured"
+        status[sample.isna()] = f"no {timepoint} sample"
+        status[scored & rows.isna().all(axis=1)] = "every feature is missing"
+        day = self.samples.get("study_day", pd.Series(np.nan, index=self.samples.index))
+        reserved = pd.DataFrame(
+            {
+                "timepoint": timepoint,
+                "measured_day": day.reindex(sample.fillna("").to_numpy()).to_numpy(dtype=float),
+                "status": status,
+            },
+            index=self.patients.index,
+        )
+        table = schema.PATIENT_FEATURES.check(pd.concat([reserved, rows], axis=1))
+        table.attrs = dict(features.attrs)
+        return table
+
+    def _single_timepoint(self) -> str:
+        found = list(dict.fromkeys(self.samples["timepoint"]))
+        if len(found) == 1:
+            return str(found[0])
+        what = f"samples of {len(found)} timepoints ({', '.join(found)})" if found else "no samples"
+        raise CohortError(f"per_patient needs one timepoint, the cohort has {what}. Use cohort.at('pre').")
+
+    def _sample_of_patient(self) -> pd.Series:
+        owner = self.samples["patient_id"]
+        twice = owner[owner.duplicated(keep=False)]
+        if len(twice):
+            shown = [
+                f"{patient}: {', '.join(twice.index[twice == patient])}" for patient in twice.unique()[:_SHOWN]
+            ]
+            raise CohortError(
+                f"{twice.nunique()} patient(s) have more than one sample here ({'; '.join(shown)}). "
+                "Choose one each with cohort.select(samples=...), or declare a replicate rule in the manifest."
+            )
+        return pd.Series(owner.index.to_numpy(dtype=object), index=owner.to_numpy(dtype=object), dtype=object)
+
+    @property
+    def pairs(self) -> pd.Index:
+        """The patients with a sample before and a sample on treatment."""
+        by_time = self.samples.groupby("timepoint")["patient_id"].agg(set)
+        both = by_time.get("pre", set()) & by_time.get("on", set())
+        return self.patients.index[self.patients.index.isin(list(both))]
+
+    def describe(self) -> pd.DataFrame:
+        """Return what the cohort holds: one row per part, with its size and its completeness.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``part``, ``name``, ``rows``, ``patients``, ``detail``.
+        """
+        rows = [
+            ("patients", "patients", len(self.patients), len(self.patients), _completeness(self.patients)),
+            (
+                "samples",
+                "samples",
+                len(self.samples),
+                self.samples["patient_id"].nunique(),
+                f"{_timepoint_counts(self.samples)}; {len(self.pairs)} pre-on pairs",
+            ),
+        ]
+        rows += [
+            ("tables", name, len(table), table["patient_id"].nunique(), _completeness(table))
+            for name, table in self.tables.items()
+        ]
+        rows += [
+            ("assays", name, adata.n_obs, self._patients_of(adata), assay_detail(adata))
+            for name, adata in self.assays.items()
+        ]
+        return pd.DataFrame(rows, columns=["part", "name", "rows", "patients", "detail"])
+
+    def _patients_of(self, adata: anndata.AnnData) -> int:
+        ids = sample_ids(adata)
+        return int(self.samples["patient_id"].reindex(pd.unique(ids)).nunique())
+
+    def equals(self, other: object) -> bool:
+        """Return whether another cohort holds the same data, types and provenance."""
+        if not isinstance(other, Cohort):
+            return False
+        return (
+            self.patients.equals(other.patients)
+            and self.samples.equals(other.samples)
+            and _same_items(self.tables, other.tables, lambda a, b: a.equals(b))
+            and _same_items(self.assays, other.assays, same_assay)
+            and json.dumps(dict(self.provenance), sort_keys=True)
+            == json.dumps(dict(other.provenance), sort_keys=True)
+        )
+
+    def to_anndata(self, name: str) -> anndata.AnnData:
+        """Return a copy of an assay whose ``obs`` also carries the sample and patient columns."""
+        adata = self[name].copy()
+        samples = self.samples.reindex(sample_ids(adata))
+        patients = self.patients.reindex(samples["patient_id"])
+        for frame in (samples, patients.drop(columns=samples.columns, errors="ignore")):
+            for column in frame.columns:
+                adata.obs[column] = storable(frame[column])
+        return adata
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the cohort into a folder that :meth:`read` loads back equal.
+
+        Parameters
+        ----------
+        path : path
+            A folder that does not exist yet, or one that a cohort was written to before.
+
+        Returns
+        -------
+        Path
+            The folder: ``cohort.json``, ``patients.tsv``, ``samples.tsv``, ``tables/*.tsv``,
+            ``assays/*.h5ad``.
+
+        Raises
+        ------
+        DataFileError
+            When the folder holds something else.
+        """
+        frames = {"patients": self.patients, "samples": self.samples}
+        frames |= {f"tables/{name}": table for name, table in self.tables.items()}
+        return write_folder(path, frames, self.assays, self.provenance)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Cohort:
+        """Read a cohort that :meth:`write` wrote.
+
+        Parameters
+        ----------
+        path : path
+            The folder.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        DataFileError
+            When the folder is not a cohort, or of a format that this version does not know.
+        """
+        frames, assays, provenance = read_folder(path)
+        return cls(
+            patients=frames.pop("patients"),
+            samples=frames.pop("samples"),
+            tables={name.removeprefix("tables/"): frame for name, frame in frames.items()},
+            assays=assays,
+            provenance=provenance,
+        )
+
+    def __repr__(self) -> str:
+        head = (
+            f"Cohort{self._title()}: {counted(len(self.patients), 'patient')}, "
+            f"{counted(len(self.samples), 'sample')} ({_timepoint_counts(self.samples)}), "
+            f"{len(self.pairs)} pre-on pairs"
+        )
+        lines = [f"  {name}: {assay_detail(adata)}" for name, adata in self.assays.items()]
+        lines += [f"  {name}: {counted(len(table), 'row')}" for name, table in self.tables.items()]
+        return "\n".join([head, *lines])
+
+    def _title(self) -> str:
+        name = f" {self.provenance['name']}" if "name" in self.provenance else ""
+        return f"{name} [SIMULATED]" if self.simulated else name
+
+    def _repr_html_(self) -> str:
+        title = html.escape(f"Cohort{self._title()}")
+        return f"<strong>{title}</strong>{self.describe().to_html(index=False, border=0)}"
+
+
+def _checked(table: schema.Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
+    found = table.problems(frame)
+    problems += [f"table '{table.name}': {problem}" for problem in found]
+    return frame if found else table.check(frame)
+
+
+def _link_problems(
+    patients: pd.DataFrame,
+    samples: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    assays: Mapping[str, anndata.AnnData],
+) -> list[str]:
+    problems = []
+    for name, frame in {"samples": samples, **tables}.items():
+        unknown = frame.loc[~frame["patient_id"].isin(patients.index), "patient_id"]
+        problems += _unknown(f"table '{name}'", "patient", unknown)
+    for name, adata in assays.items():
+        ids = pd.Series(sample_ids(adata), dtype=object)
+        problems += _unknown(f"assay '{name}'", "sample", ids[~ids.isin(samples.index)])
+    return problems
+
+
+def _unknown(where: str, what: str, ids: pd.Series) -> list[str]:
+    if not len(ids):
+        return []
+    names = list(dict.fromkeys(map(str, ids)))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{where}: {what} {names[:_SHOWN]}{more} not in the {what}s table"]
+
+
+def _provenance_problems(provenance: Mapping[str, Any]) -> list[str]:
+    try:
+        json.dumps(dict(provenance))
+    except (TypeError, ValueError) as failure:
+        return [f"provenance: {failure}; use only text, numbers, lists and mappings"]
+    return []
+
+
+def _chosen(frame: pd.DataFrame, which: pd.Series | Iterable[str] | None, noun: str) -> np.ndarray:
+    if which is None:
+        return np.ones(len(frame), dtype=bool)
+    if isinstance(which, pd.Series) and pd.api.types.is_bool_dtype(which.dtype):
+        return which.reindex(frame.index).fillna(False).to_numpy(dtype=bool)
+    ids = list(which)
+    unknown = [str(one) for one in ids if one not in frame.index]
+    if unknown:
+        raise UnknownNameError(f"unknown {noun} {unknown[:_SHOWN]}.{did_you_mean(unknown[0], frame.index)}")
+    return np.asarray(frame.index.isin(ids))
+
+
+def _same_items(one: Mapping[str, Any], other: Mapping[str, Any], same: Callable[[Any, Any], bool]) -> bool:
+    return set(one) == set(other) and all(same(one[name], other[name]) for name in one)
+
+
+def _timepoint_counts(samples: pd.DataFrame) -> str:
+    counts = samples["timepoint"].value_counts()
+    return ", ".join(f"{counts[name]} {name}" for name in schema.TIMEPOINTS if name in counts) or "none"
+
+
+def _completeness(frame: pd.DataFrame) -> str:
+    return ", ".join(f"{name} {int(frame[name].notna().sum())}/{len(frame)}" for name in frame.columns)

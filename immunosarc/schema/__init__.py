@@ -1,0 +1,63 @@
+"""The vocabulary: clinical, molecular and result tables, their columns, units and values."""
+
+from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._clinical import (
+    ADVERSE_EVENTS,
+    ASSESSMENTS,
+    EXPOSURES,
+    LESIONS,
+    LONG_TABLES,
+    MEDICATIONS,
+    PATIENTS,
+    RESPONSES,
+    SAMPLES,
+    TIMEPOINTS,
+)
+from immunosarc.schema._endpoint import DAYS_PER_MONTH, ENDPOINTS, SIX_MONTHS_DAYS, Endpoint
+from immunosarc.schema._results import (
+    ASSOCIATION,
+    ATTRITION,
+    CHANGE,
+    COVERAGE,
+    OUTCOMES,
+    PAIRED,
+    PATIENT_FEATURES,
+    STAMPS,
+    SUMMARY,
+    SURVIVAL_CURVE,
+)
+from immunosarc.schema._table import Column, Problem, Table
+
+__all__ = [
+    "ADVERSE_EVENTS",
+    "ASSESSMENTS",
+    "ASSOCIATION",
+    "ATTRITION",
+    "CHANGE",
+    "COVERAGE",
+    "DAYS_PER_MONTH",
+    "ENDPOINTS",
+    "EXPOSURES",
+    "LESIONS",
+    "LONG_TABLES",
+    "MEDICATIONS",
+    "OUTCOMES",
+    "PAIRED",
+    "PATIENTS",
+    "PATIENT_FEATURES",
+    "PLATFORMS",
+    "RESPONSES",
+    "SAMPLES",
+    "SIX_MONTHS_DAYS",
+    "STAMPS",
+    "SUMMARY",
+    "SURVIVAL_CURVE",
+    "TIMEPOINTS",
+    "UNITS",
+    "Column",
+    "Endpoint",
+    "Problem",
+    "Table",
+    "assay_problems",
+    "unit_problems",
+]

@@ -1,0 +1,175 @@
+"""Clinical tables: patients, samples and the long tables of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+import pandas as pd
+
+from immunosarc.schema._table import Column, Problem, Table
+
+__all__ = [
+    "ADVERSE_EVENTS",
+    "ASSESSMENTS",
+    "EXPOSURES",
+    "LESIONS",
+    "LONG_TABLES",
+    "MEDICATIONS",
+    "PATIENTS",
+    "RESPONSES",
+    "SAMPLES",
+    "TIMEPOINTS",
+]
+
+RESPONSES = ("CR", "PR", "SD", "PD", "NE")
+"""Best overall response by RECIST 1.1, from best to not evaluable."""
+
+TIMEPOINTS = ("pre", "on", "post")
+"""Before treatment, on treatment, and at or after progression."""
+
+_DAY = "study day (first dose = 1, the day before = -1, there is no day 0)"
+
+
+def _time_and_event(time: str, event: str) -> Callable[[pd.DataFrame], list[Problem]]:
+    """A duration and its event flag come together."""
+
+    def rule(frame: pd.DataFrame) -> list[Problem]:
+        absent = pd.Series(pd.NA, index=frame.index)
+        has_time = frame.get(time, absent).notna()
+        has_event = frame.get(event, absent).notna()
+        found = []
+        for here, there, name, other in (
+            (has_event, has_time, event, time),
+            (has_time, has_event, time, event),
+        ):
+            alone = (here & ~there).to_numpy(dtype=bool)
+            if alone.any():
+                rows = tuple(int(i) for i in alone.nonzero()[0])
+                found.append(Problem(name, f"given without {other}", rows))
+        return found
+
+    return rule
+
+
+def _no_day_zero(frame: pd.DataFrame) -> list[Problem]:
+    if "study_day" not in frame:
+        return []
+    rows = tuple(int(i) for i in (frame["study_day"] == 0).to_numpy().nonzero()[0])
+    return (
+        [Problem("study_day", "0 does not exist: the first dose is day 1, the day before -1", rows)]
+        if rows
+        else []
+    )
+
+
+def _timepoint_fits_day(frame: pd.DataFrame) -> list[Problem]:
+    if "study_day" not in frame:
+        return []
+    late = (frame["timepoint"] == "pre") & (frame["study_day"] > 1)
+    early = (frame["timepoint"] != "pre") & (frame["study_day"] < 1)
+    found = []
+    for mask, what in (
+        (late, "after day 1 on a 'pre' sample"),
+        (early, "before day 1 on an 'on' or 'post' sample"),
+    ):
+        rows = tuple(int(i) for i in mask.fillna(False).to_numpy(dtype=bool).nonzero()[0])
+        if rows:
+            found.append(Problem("study_day", what, rows))
+    return found
+
+
+PATIENTS = Table(
+    "patients",
+    {
+        "histology": Column("text", "histologic subtype"),
+        "age": Column("number", "years at first dose", low=0, high=120),
+        "sex": Column("text", "sex", values=("female", "male")),
+        "schedule_stage": Column("text", "stage of the protocol under which the patient was treated"),
+        "best_overall_response": Column("text", "best overall response, RECIST 1.1", values=RESPONSES),
+        "response_evaluable": Column(
+            "flag", "whether response can be judged; derived from the best response when absent"
+        ),
+        "pfs_days": Column("number", "first dose to progression, death or censoring; days", low=0),
+        "pfs_event": Column("flag", "true = progression or death, false = censored"),
+        "os_days": Column("number", "first dose to death or censoring; days", low=0),
+        "os_event": Column("flag", "true = death, false = censored"),
+        "death_day": Column("number", f"death; {_DAY}"),
+        "last_alive_day": Column("number", f"last known alive; {_DAY}"),
+        "data_cut_day": Column("number", f"data cut; {_DAY}"),
+        "treatment_related_grade_3_4": Column(
+            "flag", "had a treatment-related adverse event of CTCAE grade 3 or 4"
+        ),
+        "immune_event_immunosuppression": Column(
+            "flag", "had an immune-mediated adverse event that needed systemic immunosuppression"
+        ),
+    },
+    index="patient_id",
+    rules=(_time_and_event("pfs_days", "pfs_event"), _time_and_event("os_days", "os_event")),
+)
+
+SAMPLES = Table(
+    "samples",
+    {
+        "patient_id": Column("text", "the patient it was taken from", required=True, filled=True),
+        "timepoint": Column(
+            "text", "before, on or after treatment", required=True, filled=True, values=TIMEPOINTS
+        ),
+        "study_day": Column("number", f"day it was taken; {_DAY}"),
+        "specimen": Column("text", "what was taken", values=("tumor", "blood", "normal", "other")),
+        "site": Column("text", "anatomic site of the biopsy"),
+        "batch": Column("text", "laboratory batch"),
+    },
+    index="sample_id",
+    rules=(_no_day_zero, _timepoint_fits_day),
+)
+
+
+def _long(name: str, **columns: Column) -> Table:
+    patient = Column("text", "the patient", required=True, filled=True)
+    return Table(name, {"patient_id": patient, **columns}, rules=(_no_day_zero,))
+
+
+LESIONS = _long(
+    "lesions",
+    study_day=Column("number", f"scan; {_DAY}", required=True, filled=True),
+    lesion_id=Column("text", "the lesion, the same at every visit", required=True, filled=True),
+    role=Column("text", "role by RECIST 1.1", required=True, filled=True, values=("target", "non_target", "new")),
+    diameter_mm=Column("number", "longest diameter, or short axis of a node; mm", low=0),
+    nodal=Column("flag", "whether it is a lymph node"),
+    reader=Column("text", "who measured"),
+)
+ASSESSMENTS = _long(
+    "assessments",
+    study_day=Column("number", f"visit; {_DAY}", required=True, filled=True),
+    overall_response=Column("text", "response called at this visit", values=RESPONSES),
+    reader=Column("text", "who called it"),
+)
+EXPOSURES = _long(
+    "exposures",
+    study_day=Column("number", f"administration; {_DAY}", required=True, filled=True),
+    drug=Column("text", "what was given", required=True, filled=True),
+    dose=Column("number", "amount given", low=0),
+    dose_unit=Column("text", "unit of the dose"),
+)
+MEDICATIONS = _long(
+    "medications",
+    study_day=Column("number", f"start; {_DAY}"),
+    end_day=Column("number", f"end; {_DAY}"),
+    drug=Column("text", "concomitant medication", required=True, filled=True),
+    indication=Column("text", "why it was given"),
+    route=Column("text", "how it was given"),
+)
+ADVERSE_EVENTS = _long(
+    "adverse_events",
+    study_day=Column("number", f"onset; {_DAY}"),
+    term=Column("text", "CTCAE term", required=True, filled=True),
+    grade=Column("number", "CTCAE grade", required=True, filled=True, low=1, high=5),
+    related_to=Column("text", "the drugs it is attributed to"),
+    immune_mediated=Column("flag", "immune-mediated by attribution"),
+)
+
+LONG_TABLES = MappingProxyType(
+    {table.name: table for table in (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS)}
+)
+"""The tables that ``Cohort.tables`` may hold, by name."""
