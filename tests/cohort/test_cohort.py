@@ -169,9 +169,8 @@ def test_write_never_replaces_a_foreign_folder(cohort: ims.Cohort, tmp_path) -> 
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_future_string_type_of_pandas_is_stored(parts: dict, tmp_path) -> None:
+def test_future_string_type_of_pandas_is_stored(cohort: ims.Cohort, tmp_path) -> None:
     with pd.option_context("future.infer_string", True):
-        cohort = ims.Cohort(**parts)
         assert ims.Cohort.read(cohort.write(tmp_path / "c")).equals(cohort)
 
 
