@@ -138,7 +138,7 @@ def align(adata: anndata.AnnData, signatures: Any, *, method: str, min_coverage:
     everywhere = _membership(sets, assay.var_names)
     used = np.asarray(everywhere.any(axis=1))
     values, listed = dense(assay.X[:, used]), everywhere[used]
-    present = ~np.isnan(values).all(axis=0) if len(values) else np.zeros(values.shape[1], dtype=bool)
+    present: NDArray[np.bool_] = np.any(~np.isnan(values), axis=0)
     constant = present & ~varies(values) if record.needs_variation else np.zeros_like(present)
     return Alignment(
         sets=sets,

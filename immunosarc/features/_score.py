@@ -129,7 +129,8 @@ def coverage(
         ``schema.COVERAGE``, one row per signature: ``signature, method, unit`` (that was scored),
         ``n_genes, n_found`` (genes that the method can use), ``coverage`` (their share), ``missing`` (symbols
         that the assay lacks), ``status`` (``"ok"``, or why every score is NaN) and ``note`` (what the
-        score leaves out of the published form, genes that do not vary, samples with gaps).
+        score leaves out of the published form, genes that do not vary, samples with gaps); text is
+        missing (NA) where there is nothing to say.
 
     Raises
     ------
