@@ -9,6 +9,8 @@ from immunosarc.plots._rates import rates
 from immunosarc.plots._volcano import volcano
 from immunosarc.plots._words import (
     Measure,
+    endpoint_label,
+    family_condition,
     family_title,
     interval_text,
     measure,
@@ -20,6 +22,8 @@ from immunosarc.plots._words import (
 __all__ = [
     "Measure",
     "attrition",
+    "endpoint_label",
+    "family_condition",
     "family_title",
     "flow_steps",
     "forest",

@@ -20,7 +20,17 @@ __all__ = ["attrition", "flow_steps"]
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MOST_REASONS = 5
 _SPLIT, _SIDE = 0.47, 0.53
-_INDENT = 0.035
+_INDENT, _DEEPEST = 0.035, 5
+_LABELS = {
+    "response": "Response known",
+    "durable": "Durable clinical benefit known",
+    "pfs6": "Progression-free at 6 months known",
+    "pfs": "Progression-free survival known",
+    "os": "Overall survival known",
+    "pre features": "Features before treatment",
+    "on features": "Features on treatment",
+    "post features": "Features after treatment",
+}
 _WRAP_FONT = 8.5
 _PAD = 0.55
 _GAP = 0.7
@@ -125,7 +135,7 @@ def attrition(flow: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ...      "kept": [True, False], "reason": [None, "no scan"]}
     ... )
     >>> [text.get_text() for text in attrition(flow, ax=Figure().add_subplot()).texts]
-    ['Response', '2 patients entered, 1 kept', '1 left out:', 'no scan (1)']
+    ['Response known', '2 patients entered, 1 kept', '1 left out:', 'no scan (1)']
     """
     steps = flow_steps(flow)
     ax = current(ax)
@@ -134,34 +144,49 @@ def attrition(flow: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if steps.empty:
         return say_why(ax, "no step was recorded")
     boxes = _layout(ax, steps)
-    last = boxes[-1].top + boxes[-1].height
+    last = max(box.top + box.height for box in boxes.values())
     ax.set_axis_off()
     ax.set_xlim(0, 1)
     ax.set_ylim(last + 0.2, -0.2)
     font = fitted_font(ax, last, largest=_WRAP_FONT)
-    for box in boxes:
+    for box in boxes.values():
         _draw(ax, box, boxes, font=font)
     return ax
 
 
-def _layout(ax: Axes, steps: pd.DataFrame) -> list[_Box]:
+def _families_together(steps: pd.DataFrame) -> list[tuple[int, int]]:
+    """Return each step with its depth, every step right after the one that it starts from."""
+    waiting = [(i, 0) for i in steps.index[steps["parent"].isna()]][::-1]
+    order = []
+    while waiting:
+        i, depth = waiting.pop()
+        order.append((int(i), depth))
+        children = steps.index[(steps["parent"] == i).fillna(False).astype(bool)]
+        waiting += [(child, depth + 1) for child in children[::-1]]
+    return order
+
+
+def _step_label(step: str) -> str:
+    return _LABELS.get(step, step[:1].upper() + step[1:])
+
+
+def _layout(ax: Axes, steps: pd.DataFrame) -> dict[int, _Box]:
     width = ax.get_window_extent().width / ax.figure.dpi * 72
     letters = max(18, int((1 - _SIDE) * width / (0.56 * _WRAP_FONT)))
-    boxes: list[_Box] = []
-    depth: list[int] = []
+    boxes: dict[int, _Box] = {}
     top = 0.0
-    for i, row in steps.iterrows():
+    for i, depth in _families_together(steps):
+        row = steps.loc[i]
         parent = None if pd.isna(row["parent"]) else int(row["parent"])
-        depth.append(0 if parent is None else depth[parent] + 1)
-        main = _wrapped(row["step"][:1].upper() + row["step"][1:], letters - 2 * depth[-1])
+        main = _wrapped(_step_label(row["step"]), letters - 2 * depth)
         main.append(f"{counted(row['entered'], row['level'])} entered, {row['kept']:,} kept")
         side = []
         if row["left_out"]:
             side = [f"{row['left_out']:,} left out:"]
             side += [line for reason in row["reasons"].split("; ") for line in _wrapped(reason, letters)]
         height = max(len(main), len(side)) + 2 * _PAD
-        top += 0 if i == 0 else _GAP
-        boxes.append(_Box(main, side, top, height, _INDENT * min(depth[-1], 5), parent))
+        top += _GAP if boxes else 0
+        boxes[i] = _Box(main, side, top, height, _INDENT * min(depth, _DEEPEST), parent)
         top += height
     return boxes
 
@@ -170,7 +195,7 @@ def _wrapped(text: str, letters: int) -> list[str]:
     return textwrap.wrap(text, max(letters, 12)) or [""]
 
 
-def _draw(ax: Axes, box: _Box, boxes: list[_Box], *, font: float) -> None:
+def _draw(ax: Axes, box: _Box, boxes: dict[int, _Box], *, font: float) -> None:
     middle = box.top + box.height / 2
     _frame(ax, box, left=box.left, right=_SPLIT, color=BLUE)
     _lines(ax, box.main, left=box.left + 0.015, top=box.top, font=font)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from immunosarc.plots._palette import MUTED
+from immunosarc.plots._words import number_text
 
-__all__ = ["current", "fitted_font", "footnote", "plain", "say_why", "titled", "value_lost"]
+__all__ = ["current", "fitted_font", "footnote", "plain", "ratio_axis", "say_why", "titled"]
 
 SIMULATED = "SIMULATED"
+_FINE_DECADES, _MOST_DECADES = 2.2, 7
+_PLAIN = 10000
 
 
 def current(ax: Axes | None) -> Axes:
@@ -27,10 +32,10 @@ def plain(text: object) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def titled(ax: Axes, text: str, *tables: pd.DataFrame | None) -> None:
-    """Set the title; what was made from a simulated table says so first."""
+def titled(ax: Axes, text: str, *tables: pd.DataFrame | None, above: float = 6.0) -> None:
+    """Set the title, so many points above the Axes; what was made from a simulated table says so first."""
     lead = f"{SIMULATED}: " if any(_is_simulated(table) for table in tables) else ""
-    ax.set_title(lead + text, loc="left", fontsize=10, fontweight="bold")
+    ax.set_title(lead + text, loc="left", fontsize=10, fontweight="bold", pad=above)
 
 
 def _is_simulated(table: pd.DataFrame | None) -> bool:
@@ -68,6 +73,15 @@ def fitted_font(ax: Axes, rows: float, *, largest: float = 9.0) -> float:
     return float(min(largest, max(2.0, 0.72 * height / max(rows, 1))))
 
 
-def value_lost(low: float, high: float, limits: tuple[float, float]) -> tuple[bool, bool]:
-    """Return whether an interval leaves the limits at the lower and at the upper end."""
-    return low < limits[0], high > limits[1]
+def ratio_axis(ax: Axes, limits: tuple[float, float]) -> None:
+    """Make the x axis logarithmic and label it with plain numbers, few enough to stay apart."""
+    ax.set_xscale("log")
+    ax.set_xlim(limits)
+    first, last = (float(np.log10(end)) for end in limits)
+    steps = (1, 2, 5) if last - first < _FINE_DECADES else (1,)
+    every = max(1, int(np.ceil((last - first) / _MOST_DECADES)))
+    decades = range(int(np.floor(first)), int(np.ceil(last)) + 1)
+    ticks = [step * 10.0**decade for decade in decades if decade % every == 0 for step in steps]
+    shown = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(shown, [f"{tick:,.10g}" if tick < _PLAIN else number_text(tick) for tick in shown])

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 
 from immunosarc import schema
 from immunosarc.errors import SchemaError
-from immunosarc.plots._axes import current, fitted_font, footnote, plain, say_why, titled, value_lost
+from immunosarc.plots._axes import current, fitted_font, footnote, plain, ratio_axis, say_why, titled
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED
-from immunosarc.plots._words import Measure, family_title, interval_text, measure, p_text
+from immunosarc.plots._words import Measure, family_condition, family_title, interval_text, measure, p_text
 
 __all__ = ["check_family", "forest", "significant"]
 
@@ -18,6 +18,7 @@ _COLUMNS = (("n (events)", 34.0), ("estimate [interval]", 118.0), ("p maxT", 198
 """Heading and distance of its center from the right edge of the Axes, in points."""
 _ALPHA = 0.05
 _LONGEST = 58
+_HEAD = 16.0
 
 
 def check_family(associations: pd.DataFrame, *, figure: str) -> pd.DataFrame:
@@ -90,7 +91,8 @@ def forest(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 20)
     _headings(ax, font)
     left = len(table) - len(shown)
     scope = f"{len(shown)} of {len(table)} features" if left else f"{len(table)} features"
-    titled(ax, f"{plain(family_title(table))}\n{scope}, {_patients(table)}", associations)
+    lines = [plain(family_title(table)), f"{scope}, {_patients(table)}", family_condition(table)]
+    titled(ax, "\n".join(filter(None, lines)), associations, above=_HEAD)
     footnote(
         ax,
         "filled: p maxT below .05 in this family; diamond: planned and locked; arrow: beyond the axis",
@@ -100,7 +102,7 @@ def forest(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 20)
 
 
 def _patients(table: pd.DataFrame) -> str:
-    counts = table["n"].dropna()
+    counts = table.loc[table["estimate"].notna(), "n"]
     if counts.empty:
         return "n = 0"
     low, high = counts.min(), counts.max()
@@ -128,8 +130,9 @@ def _limits(shown: pd.DataFrame, how: Measure) -> tuple[float, float]:
 
 def _scales(ax: Axes, shown: pd.DataFrame, *, how: Measure, limits: tuple[float, float], font: float) -> None:
     if how.ratio:
-        ax.set_xscale("log")
-    ax.set_xlim(limits)
+        ratio_axis(ax, limits)
+    else:
+        ax.set_xlim(limits)
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_yticks(range(len(shown)), [plain(name) for name in shown["feature"]], fontsize=font)
     ax.tick_params(axis="y", length=0)
@@ -183,7 +186,8 @@ def _interval(ax: Axes, place: float, ends: tuple[float, float], *, limits: tupl
         return
     inside = (max(ends[0], limits[0]), min(ends[1], limits[1]))
     ax.plot(inside, [place, place], color=BLUE, linewidth=1.6, solid_capstyle="butt", zorder=2)
-    for beyond, marker, end in zip(value_lost(*ends, limits), "<>", limits, strict=True):
+    lost = (ends[0] < limits[0], ends[1] > limits[1])
+    for beyond, marker, end in zip(lost, "<>", limits, strict=True):
         if beyond:
             ax.plot([end], [place], marker=marker, markersize=6, color=BLUE, clip_on=False, zorder=3)
 

@@ -17,6 +17,7 @@ __all__ = ["paired_change"]
 _ORDER = ("CR/PR", "CR", "PR", "SD", "SD/PD", "PD", "NE")
 _UNKNOWN = "response not known"
 _BLOCK = 2.0
+_HEAD = 54.0
 
 
 def paired_change(
@@ -69,7 +70,7 @@ def paired_change(
     mine = table[table["feature"] == feature]
     whole = mine.dropna(subset=["before", "after"])
     lost = len(mine) - len(whole)
-    titled(ax, _title(feature, len(whole), lost), paired)
+    titled(ax, _title(feature, len(whole), lost), paired, above=_HEAD)
     if whole.empty:
         return say_why(ax, f"no patient has {feature} before and after")
     groups = whole["group"].fillna(_UNKNOWN).astype(str)
@@ -84,7 +85,7 @@ def paired_change(
 
 def _title(feature: str, pairs: int, lost: int) -> str:
     tail = f"; {counted(lost, 'patient')} without both" if lost else ""
-    return f"{plain(feature)}: change per patient, n = {counted(pairs, 'pair')}{tail}\n\n\n\n"
+    return f"{plain(feature)}: change per patient, n = {counted(pairs, 'pair')}{tail}"
 
 
 def _panel(

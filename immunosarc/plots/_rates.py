@@ -56,9 +56,8 @@ def rates(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _label(row: pd.Series) -> str:
-    stratum = "" if row["stratum"] == _ALL else f", {row['stratum']}"
-    method = ", Kaplan-Meier" if _is_kaplan_meier(row) else ""
-    return plain(f"{endpoint_label(str(row['measure']))}{method}{stratum}")
+    stratum = "" if row["stratum"] == _ALL else f", stratum {row['stratum']}"
+    return plain(f"{endpoint_label(str(row['measure']))}{stratum}")
 
 
 def _is_kaplan_meier(row: pd.Series) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from immunosarc.plots._axes import current, footnote, plain, say_why, titled
+from immunosarc.plots._axes import current, footnote, plain, ratio_axis, say_why, titled
 from immunosarc.plots._forest import check_family, significant
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED, ORANGE
-from immunosarc.plots._words import Measure, counted, family_title, measure, number_text
+from immunosarc.plots._words import Measure, counted, family_condition, family_title, measure, number_text
 
 __all__ = ["volcano"]
 
 _LABEL_SIZE = 7.5
 _FLOOR = 1e-12
+_ALIKE = 0.05
+_KEY_BELOW = 38.0
 
 
 def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6) -> Axes:
@@ -48,8 +51,9 @@ def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6)
 
     Notes
     -----
-    Where rows differ in their ``noise_ceiling`` or ``detectable_80`` (missing values), the largest
-    is drawn.
+    A ratio per unit has its own ceiling for each feature, because the units differ: it is then drawn
+    as a bar at the height of the feature. Ceilings within 5% of each other are drawn as one band, the
+    widest; the smallest detectable effect is drawn only where the family shares it.
 
     Examples
     --------
@@ -63,7 +67,8 @@ def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6)
     if table.empty:
         titled(ax, "Associations, n = 0", associations)
         return say_why(ax, "no association was computed")
-    titled(ax, f"{plain(family_title(table))}\n{_size(table)}", associations)
+    lines = [plain(family_title(table)), _size(table), family_condition(table)]
+    titled(ax, "\n".join(filter(None, lines)), associations)
     drawn = table[np.isfinite(table["estimate"]) & table["p_value"].notna()].reset_index(drop=True)
     if drawn.empty:
         return say_why(ax, f"none of {counted(len(table), 'feature')} could be estimated")
@@ -72,16 +77,28 @@ def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6)
     y = -np.log10(drawn["p_value"].clip(lower=_FLOOR).to_numpy(float))
     reach = _reach(drawn, how)
     _scales(ax, y, how=how, reach=reach)
-    handles = _chance(ax, drawn, how=how) + _points(ax, drawn, x, y)
+    handles = _chance(ax, drawn, y, how=how) + _points(ax, drawn, x, y)
     _names(ax, drawn, x, y, top=top)
-    ax.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=7.5, frameon=False
-    )
+    _key(ax, handles)
     lost = len(table) - len(drawn)
-    footnote(
-        ax, f"family: {plain(table['family'].iloc[0])}" + (f"; {lost} not estimable" if lost else ""), below=78
-    )
+    text = f"family: {plain(table['family'].iloc[0])}" + (f"; {lost} not estimable" if lost else "")
+    footnote(ax, text, below=_KEY_BELOW + 8 + 12.5 * math.ceil(len(handles) / 2))
     return ax
+
+
+def _key(ax: Axes, handles: list[Any]) -> None:
+    """Place the legend so many points under the Axes, whatever its height."""
+    height = ax.get_window_extent().height / ax.figure.dpi * 72
+    ax.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0, -_KEY_BELOW / height),
+        borderaxespad=0,
+        borderpad=0,
+        ncols=2,
+        fontsize=7.5,
+        frameon=False,
+    )
 
 
 def _size(table: pd.DataFrame) -> str:
@@ -90,9 +107,13 @@ def _size(table: pd.DataFrame) -> str:
     return f"{counted(len(table), 'feature')} in the family, {counts}"
 
 
-def _largest(column: pd.Series) -> float:
-    values = column[np.isfinite(column)]
-    return float(values.max()) if len(values) else float("nan")
+def _shared(column: pd.Series, how: Measure) -> float:
+    """Return the value that the whole family shares, its largest; missing when each feature has its own."""
+    values = column[np.isfinite(column)].to_numpy(float)
+    if not len(values):
+        return float("nan")
+    null = 0.0 if how.ratio else how.null
+    return float(values.max()) if np.ptp(values) <= _ALIKE * abs(values.max() - null) else float("nan")
 
 
 def _either_side(value: float, how: Measure) -> tuple[float, float]:
@@ -104,7 +125,7 @@ def _either_side(value: float, how: Measure) -> tuple[float, float]:
 
 def _reach(drawn: pd.DataFrame, how: Measure) -> tuple[float, float]:
     null = 0.0 if how.ratio else how.null
-    values = [*drawn["estimate"].to_numpy(float), _largest(drawn["noise_ceiling"])]
+    values = [*drawn["estimate"].to_numpy(float), _shared(drawn["noise_ceiling"], how)]
     far = 1.12 * np.nanmax(np.abs(np.asarray(values) - null))
     if not how.ratio and how.name.startswith("auc"):
         far = min(0.52, max(far, 0.3))
@@ -113,8 +134,9 @@ def _reach(drawn: pd.DataFrame, how: Measure) -> tuple[float, float]:
 
 def _scales(ax: Axes, y: np.ndarray, *, how: Measure, reach: tuple[float, float]) -> None:
     if how.ratio:
-        ax.set_xscale("log")
-    ax.set_xlim(reach)
+        ratio_axis(ax, reach)
+    else:
+        ax.set_xlim(reach)
     ax.set_ylim(0, max(1.08 * float(y.max()), 1.6))
     ax.axvline(how.null, color=INK, linewidth=0.8)
     ax.grid(axis="y", color=GRID, linewidth=0.6)
@@ -124,28 +146,25 @@ def _scales(ax: Axes, y: np.ndarray, *, how: Measure, reach: tuple[float, float]
     ax.set_ylabel("-log10 p of the feature alone")
 
 
-def _chance(ax: Axes, drawn: pd.DataFrame, *, how: Measure) -> list[Patch | Line2D]:
+def _chance(ax: Axes, drawn: pd.DataFrame, y: np.ndarray, *, how: Measure) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = []
-    ceiling, detectable = _largest(drawn["noise_ceiling"]), _largest(drawn["detectable_80"])
+    ceiling, detectable = (_shared(drawn[name], how) for name in ("noise_ceiling", "detectable_80"))
     if np.isfinite(ceiling):
         low, high = _either_side(ceiling, how)
         ax.axvspan(low, high, color=ORANGE, alpha=0.16, linewidth=0, zorder=0)
         for edge in (low, high):
             ax.axvline(edge, color=ORANGE, linewidth=1.2, zorder=1)
         handles.append(Patch(facecolor=ORANGE, alpha=0.3, label=f"noise ceiling: {_seen(high, how)}"))
+    elif drawn["noise_ceiling"].notna().any():
+        ends = np.array([_either_side(value, how) for value in drawn["noise_ceiling"].to_numpy(float)])
+        ax.hlines(y, ends[:, 0], ends[:, 1], color=ORANGE, alpha=0.35, linewidth=1.5, zorder=0)
+        handles.append(Line2D([], [], color=ORANGE, alpha=0.6, label="noise ceiling, each feature its own"))
     if np.isfinite(detectable):
         pair = _either_side(detectable, how)
+        look: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}
         for edge in pair:
-            ax.axvline(edge, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=MUTED,
-                linestyle=(0, (4, 3)),
-                label=f"detectable with 80% power: {_seen(pair[1], how)}",
-            )
-        )
+            ax.axvline(edge, linewidth=1, zorder=1, **look)
+        handles.append(Line2D([], [], label=f"detectable with 80% power: {_seen(pair[1], how)}", **look))
     return handles
 
 

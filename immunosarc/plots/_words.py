@@ -16,6 +16,7 @@ __all__ = [
     "Measure",
     "counted",
     "endpoint_label",
+    "family_condition",
     "family_title",
     "interval_text",
     "measure",
@@ -34,6 +35,13 @@ _MODELS = {
     "cox": "Cox regression",
 }
 _MEASURES = {"auc": ("AUC", 0.5), "log_odds_ratio": ("Odds ratio", 0.0), "log_hazard_ratio": ("Hazard ratio", 0.0)}
+_LABELS = {
+    "pfs6_kaplan_meier": "Progression-free at 6 months, Kaplan-Meier",
+    "median_pfs": "Median progression-free survival",
+    "median_os": "Median overall survival",
+    "treatment_related_grade_3_4": "Treatment-related event of grade 3-4",
+    "immune_event_immunosuppression": "Immune-mediated event needing immunosuppression",
+}
 _LARGE, _SMALL = 9999.5, 0.001
 
 
@@ -122,7 +130,7 @@ def p_text(p: float) -> str:
 
 
 def number_text(value: float, *, decimals: int | None = None) -> str:
-    """Return a number rounded for reading: three significant digits, or fixed decimals.
+    """Return a number rounded for reading: three significant digits, two below 1; or fixed decimals.
 
     Parameters
     ----------
@@ -138,7 +146,7 @@ def number_text(value: float, *, decimals: int | None = None) -> str:
     Examples
     --------
     >>> number_text(0.012345), number_text(1234.5), number_text(float("inf"))
-    ('0.0123', '1,234', '∞')
+    ('0.012', '1,234', '∞')
     """
     if pd.isna(value):
         return DASH
@@ -151,7 +159,7 @@ def number_text(value: float, *, decimals: int | None = None) -> str:
         return "0"
     if size >= _LARGE or size < _SMALL:
         return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-    places = max(0, 2 - int(np.floor(np.log10(size))))
+    places = max(0, (2 if size >= 1 else 1) - int(np.floor(np.log10(size))))
     return f"{value:,.{places}f}"
 
 
@@ -205,8 +213,25 @@ def percent_text(estimate: float, low: float, high: float) -> str:
 
 
 def endpoint_label(name: str) -> str:
-    """Return an endpoint in words."""
-    return schema.ENDPOINTS[name].label if name in schema.ENDPOINTS else spelled(name)
+    """Return an endpoint, or a measure of ``schema.SUMMARY``, in words.
+
+    Parameters
+    ----------
+    name : str
+        As in a result table.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> endpoint_label("pfs6"), endpoint_label("median_os")
+    ('Progression-free at 6 months', 'Median overall survival')
+    """
+    if name in schema.ENDPOINTS:
+        return schema.ENDPOINTS[name].label
+    return _LABELS.get(name, spelled(name))
 
 
 def family_title(associations: pd.DataFrame) -> str:
@@ -220,13 +245,33 @@ def family_title(associations: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Endpoint, time of measurement and model; on-treatment features carry their condition.
+        Endpoint, time of measurement and model.
     """
     row = associations.iloc[0]
     when = _WHEN.get(str(row["timepoint"]), str(row["timepoint"]))
     model = _MODELS.get(str(row["model"]), spelled(str(row["model"])))
-    condition = f", {CONDITIONAL}" if row["timepoint"] == "on" else ""
-    return f"{endpoint_label(str(row['endpoint']))}: features {when}{condition} ({model})"
+    return f"{endpoint_label(str(row['endpoint']))}: features {when} ({model})"
+
+
+def family_condition(associations: pd.DataFrame) -> str:
+    """Return the condition under which one family of associations holds; empty when there is none.
+
+    Parameters
+    ----------
+    associations : DataFrame
+        ``schema.ASSOCIATION``, the rows of one family, not empty.
+
+    Returns
+    -------
+    str
+        A feature measured on treatment speaks only for patients who had the sample.
+
+    Examples
+    --------
+    >>> family_condition(pd.DataFrame({"timepoint": ["on"]}))
+    'conditional on having an on-treatment sample'
+    """
+    return CONDITIONAL if associations["timepoint"].iloc[0] == "on" else ""
 
 
 def spelled(name: str) -> str:
