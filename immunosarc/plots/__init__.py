@@ -8,6 +8,7 @@ from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._rates import rates
 from immunosarc.plots._volcano import volcano
 from immunosarc.plots._words import (
+    CONDITIONAL,
     Measure,
     endpoint_label,
     family_condition,
@@ -20,6 +21,7 @@ from immunosarc.plots._words import (
 )
 
 __all__ = [
+    "CONDITIONAL",
     "Measure",
     "attrition",
     "endpoint_label",

@@ -28,6 +28,8 @@ __all__ = [
 
 DASH = "–"
 CONDITIONAL = "conditional on having an on-treatment sample"
+"""What an on-treatment feature can speak for; a patient must have lived to have it."""
+
 _WHEN = {"pre": "before treatment", "on": "on treatment", "post": "after treatment"}
 _MODELS = {
     "mann_whitney": "Mann-Whitney",
