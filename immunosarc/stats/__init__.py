@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._cox import cox
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._logistic import firth_logistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import (
@@ -22,6 +24,8 @@ __all__ = [
     "benjamini_hochberg",
     "binomial_p_greater",
     "clopper_pearson",
+    "cox",
+    "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
     "logrank_score_null",
