@@ -1,0 +1,53 @@
+"""Arrays in, arrays out: the tests, intervals and permutations that the rest of the house relies on."""
+
+from __future__ import annotations
+
+from immunosarc.stats._cox import cox
+from immunosarc.stats._fits import Fits
+from immunosarc.stats._logistic import firth_logistic
+from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
+from immunosarc.stats._null_errors import (
+    auc_null_error,
+    detectable_effect,
+    log_hazard_ratio_null_error,
+    log_odds_ratio_null_error,
+)
+from immunosarc.stats._paired import hodges_lehmann, signed_rank
+from immunosarc.stats._permutation import (
+    logrank_score_null,
+    logrank_score_statistic,
+    permute_within,
+    rank_sum_null,
+)
+from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
+from immunosarc.stats._rank_sums import rank_sum_statistic
+from immunosarc.stats._ranks import mann_whitney
+from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
+from immunosarc.stats._survival import KaplanMeier, kaplan_meier
+
+__all__ = [
+    "Fits",
+    "KaplanMeier",
+    "auc_null_error",
+    "benjamini_hochberg",
+    "binomial_p_greater",
+    "clopper_pearson",
+    "cox",
+    "detectable_effect",
+    "firth_logistic",
+    "hodges_lehmann",
+    "kaplan_meier",
+    "log_hazard_ratio_null_error",
+    "log_odds_ratio_null_error",
+    "logrank_score_null",
+    "logrank_score_statistic",
+    "mann_whitney",
+    "noise_ceiling",
+    "permute_within",
+    "rank_sum_null",
+    "rank_sum_statistic",
+    "sign_flips",
+    "signed_rank",
+    "signed_rank_null",
+    "step_down_maxt",
+]
