@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, di
 __all__ = ["AnalysisSet", "analysis_set", "endpoint_named"]
 
 Floats = NDArray[np.float64]
-PerPatient = pd.Series | pd.DataFrame | None
+PerPatient: TypeAlias = "pd.Series | pd.DataFrame | None"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def _firth_logistic(data: AnalysisSet, level: float) -> stats.Fits:
 )
 def _cox(data: AnalysisSet, level: float) -> stats.Fits:
     return stats.cox(
-        data.features, data.time, data.event, covariates=data.covariates, strata=data.strata, level=level
+        data.features, _months(data), data.event, covariates=data.covariates, strata=data.strata, level=level
     )
 
 
@@ -153,10 +153,8 @@ def associate(
     record = MODELS[model]
     data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata)
     _check_fit(record, target, data)
-    fits = record.func(data, 1 - alpha) if record.func else None
-    statistic, null = _permutation_null(data, n_permutations, seed)
-    threshold = stats.noise_ceiling(null, level=1 - alpha)
-    null_error = _null_error(record.measure, data)
+    fits = record.call(data, 1 - alpha) if len(data.event) else _nobody(len(data.names))
+    chance = _family_wise(record.measure, data, alpha, n_permutations, seed)
     rows = pd.DataFrame(
         {
             "feature": data.names,
@@ -172,10 +170,8 @@ def associate(
                 name: getattr(fits, name)
                 for name in ("n", "n_events", *_EFFECT, "statistic", "p_value", "p_exact")
             },
-            "p_maxt": stats.step_down_maxt(statistic, null),
+            **chance,
             "q_value": stats.benjamini_hochberg(fits.p_value),
-            "detectable_80": _reachable(record.measure, null_error, threshold, power=0.80),
-            "noise_ceiling": _reachable(record.measure, null_error, threshold, power=0.50),
             "family": f"{data.timepoint}/{endpoint}/{model}/{panel}",
             "stamp": "exploratory",
             "status": fits.status,
@@ -198,6 +194,29 @@ def _check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> 
         raise PlanError(f"model {record.name!r} takes no covariates; use strata, or model='firth_logistic'.")
 
 
+def _nobody(n_features: int) -> stats.Fits:
+    """Rows for a family in which the endpoint is known of no patient."""
+    none = np.zeros(n_features, dtype=int)
+    status = np.full(n_features, "no patient with this endpoint", dtype=object)
+    return stats.Fits.collect((none, none), status, hopeless=np.ones(n_features, dtype=bool))
+
+
+def _family_wise(
+    measure: str, data: AnalysisSet, alpha: float, n_permutations: int, seed: int
+) -> dict[str, Floats]:
+    """What the whole family does to each of its features."""
+    if not len(data.event):
+        return {name: np.full(len(data.names), np.nan) for name in ("p_maxt", "detectable_80", "noise_ceiling")}
+    statistic, null = _permutation_null(data, n_permutations, seed)
+    threshold = stats.noise_ceiling(null, level=1 - alpha)
+    null_error = _null_error(measure, data)
+    return {
+        "p_maxt": stats.step_down_maxt(statistic, null),
+        "detectable_80": _reachable(measure, null_error, threshold, power=0.80),
+        "noise_ceiling": _reachable(measure, null_error, threshold, power=0.50),
+    }
+
+
 def _permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple[Floats, Floats]:
     features = _without_covariates(data)
     order = stats.permute_within(data.strata, n_permutations, seed)
@@ -207,9 +226,16 @@ def _permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tupl
             stats.rank_sum_null(features, data.event, order, strata=data.strata),
         )
     return (
-        stats.logrank_score_statistic(features, data.time, data.event, strata=data.strata),
-        stats.logrank_score_null(features, data.time, data.event, permutations=order, strata=data.strata),
+        stats.logrank_score_statistic(features, _months(data), data.event, strata=data.strata),
+        stats.logrank_score_null(features, _months(data), data.event, permutations=order, strata=data.strata),
     )
+
+
+def _months(data: AnalysisSet) -> Floats:
+    """The follow-up of a time-to-event endpoint."""
+    if data.time is None:
+        raise PlanError("a binary endpoint has no follow-up time.")
+    return data.time
 
 
 def _without_covariates(data: AnalysisSet) -> Floats:

@@ -90,7 +90,7 @@ def _write_whole(target: Path, text: str) -> None:
 
 
 def _file_hashes(provenance: Mapping[str, Any]) -> dict[str, str]:
-    return {entry["file"]: entry["sha256"] for entry in provenance.get("files", [])}
+    return {name: about["sha256"] for name, about in provenance.get("files", {}).items()}
 
 
 def standing(cohort: Cohort, plan: Plan) -> tuple[str, str]:

@@ -239,7 +239,7 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
         With every name that does not exist.
     """
     declared = plan if plan is not None else cohort.provenance.get("plan")
-    if declared is None:
+    if not declared:
         chosen = Plan(strata="schedule_stage" if "schedule_stage" in cohort.patients else None)
     else:
         chosen = declared if isinstance(declared, Plan) else Plan.from_mapping(declared)

@@ -55,6 +55,12 @@ def outcomes(cohort: ims.Cohort) -> pd.DataFrame:
     return ims.endpoints.derive(cohort)
 
 
+def unknown_outcomes(n: int) -> ims.Cohort:
+    """Patients of whom no outcome is recorded."""
+    cohort = make_cohort(["NE"] * n)
+    return ims.Cohort(cohort.patients[["best_overall_response"]], cohort.samples)
+
+
 DEGENERATE: dict[str, Callable[[], tuple[ims.Cohort, dict[str, object]]]] = {
     "no responders": lambda: (make_cohort(["PD"] * 8), {"x": np.arange(8.0)}),
     "only responders": lambda: (make_cohort(["PR"] * 8), {"x": np.arange(8.0)}),
@@ -63,6 +69,7 @@ DEGENERATE: dict[str, Callable[[], tuple[ims.Cohort, dict[str, object]]]] = {
     "all missing": lambda: (make_cohort(RESPONSES), {"x": np.full(10, np.nan)}),
     "one value": lambda: (make_cohort(RESPONSES), {"x": [1.0] + [np.nan] * 9}),
     "separated": lambda: (make_cohort(RESPONSES), {"x": -np.arange(10.0)}),
+    "nobody evaluable": lambda: (unknown_outcomes(4), {"x": np.arange(4.0)}),
     "one patient": lambda: (make_cohort(["PR"]), {"x": [1.0]}),
 }
 

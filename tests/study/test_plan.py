@@ -39,7 +39,7 @@ def test_unknown_names_come_together_with_hints() -> None:
     cohort = ims.Cohort(pd.DataFrame({"patient_id": ["P1"], "histology": ["LMS"]}))
     plan = Plan(
         panels=(Panel(name="mine", signatures=("cytt",), method="singscor"),),
-        endpoints=("objective_response", "pfs7"),
+        endpoints=("objective_response", "pfs66"),
         strata="histologie",
         hypotheses=(Hypothesis(feature="cyt", panel="other"),),
     )
