@@ -46,6 +46,12 @@ class Record:
         """Whether the method can be called in this version."""
         return self.func is not None
 
+    def call(self, *arguments: Any, **named: Any) -> Any:
+        """Call the kernel."""
+        if self.func is None:
+            raise UnknownNameError(f"{self.name!r} is listed but not available in this version.")
+        return self.func(*arguments, **named)
+
     def __getattr__(self, name: str) -> Any:
         facts = self.__dict__.get("facts", {})
         if name in facts:

@@ -64,11 +64,13 @@ def singscore(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     >>> singscore(np.array([[5.0, 1.0, 3.0, 4.0]]), np.array([[True], [False], [False], [True]]))
     array([[1.]])
     """
-    used = np.asarray(members.any(axis=1))
-    mean_rank = _mean_of_members(_gene_ranks(expression, used), members[used])
+    listed = _membership(members)
     inside = members.sum(axis=0)
     outside = np.sum(~np.isnan(expression), axis=1)[:, None] - inside
-    return _ratio(mean_rank - (inside + 1) / 2, outside)
+    rank_sums = np.array([listed @ _ranks(sample) for sample in expression]).reshape(
+        len(expression), members.shape[1]
+    )
+    return _ratio(_ratio(rank_sums, inside) - (inside + 1) / 2, outside)
 
 
 @SCORING.register(
@@ -109,8 +111,9 @@ def mean_log2(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     >>> mean_log2(np.array([[2.0, 4.0, 9.0]]), np.array([[True], [True], [False]]))
     array([[3.]])
     """
-    used = np.asarray(members.any(axis=1))
-    return _mean_of_members(expression[:, used], members[used])
+    listed = _membership(members)
+    sums = np.array([listed @ sample for sample in expression]).reshape(len(expression), members.shape[1])
+    return _ratio(sums, members.sum(axis=0))
 
 
 @SCORING.register(
@@ -152,44 +155,62 @@ def mean_z(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     array([-1.,  0.,  1.])
     """
     used = np.asarray(members.any(axis=1))
-    values = expression[:, used]
-    seen = ~np.isnan(values)
-    n = seen.sum(axis=0)
-    mean = _ratio(np.where(seen, values, 0.0).sum(axis=0), n)
-    centered = values - mean
-    squares = np.where(seen, centered, 0.0) ** 2
-    deviation = np.sqrt(_ratio(squares.sum(axis=0), n - 1))
-    return _mean_of_members(_ratio(centered, np.where(varies(values), deviation, 0.0)), members[used])
+    values = expression if used.all() else expression[:, used]
+    mean, deviation = _mean_and_deviation(values)
+    per_deviation = _ratio(np.ones_like(deviation), np.where(varies(values), deviation, 0.0))
+    listed = _membership(members[used]).multiply(per_deviation).tocsr()
+    sums = np.array([listed @ (sample - mean) for sample in values]).reshape(len(values), members.shape[1])
+    return _ratio(sums, members.sum(axis=0))
 
 
 def varies(expression: Floats) -> NDArray[np.bool_]:
     """Return which genes have at least two different values."""
-    missing = np.isnan(expression)
-    low = np.where(missing, np.inf, expression).min(axis=0, initial=np.inf)
-    high = np.where(missing, -np.inf, expression).max(axis=0, initial=-np.inf)
+    low = np.fmin.reduce(expression, axis=0, initial=np.inf)
+    high = np.fmax.reduce(expression, axis=0, initial=-np.inf)
     return np.asarray(low < high)
 
 
-def _gene_ranks(expression: Floats, wanted: NDArray[np.bool_]) -> Floats:
-    """Rank each sample's genes once, ties sharing their mean rank, and keep the wanted ones."""
-    kept = np.empty((len(expression), int(wanted.sum())))
-    ranks = np.empty(expression.shape[1])
-    for sample, values in enumerate(expression):
-        order = np.argsort(values)
-        ordered = values[order]
-        n = len(values) - int(np.isnan(values).sum())  # missing values are sorted to the end
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:n] != ordered[: n - 1]))) if n else order[:0]
-        ends = np.append(starts[1:], n)
-        ranks[order[:n]] = np.repeat((starts + ends + 1) / 2, ends - starts) if n else 0.0
-        ranks[order[n:]] = np.nan
-        kept[sample] = ranks[wanted]
-    return kept
+def _membership(members: NDArray[np.bool_]) -> sparse.csr_matrix:
+    """Return one sparse row per signature.
+
+    A missing value reaches no other signature, and a sample's sum does not depend on its
+    neighbors, not even in the last digit.
+    """
+    return sparse.csr_matrix(members.T, dtype=np.float64)
 
 
-def _mean_of_members(values: Floats, members: NDArray[np.bool_]) -> Floats:
-    """Average over members; a sparse product, so that a missing value reaches its signatures only."""
-    total = sparse.csr_matrix(members.T, dtype=np.float64) @ values.T
-    return _ratio(np.asarray(total).T, members.sum(axis=0))
+def _ranks(values: Floats) -> Floats:
+    """Rank the genes of one sample from the lowest, 1; ties share their mean, missing stays missing."""
+    order = np.argsort(values)  # missing values come last
+    ordered = values[order]
+    n = len(values) - int(np.isnan(values).sum())
+    places = np.arange(1.0, len(values) + 1)
+    places[n:] = np.nan
+    tied = np.flatnonzero(ordered[1:n] == ordered[: max(n - 1, 0)])
+    if len(tied):
+        first = np.flatnonzero(np.diff(tied, prepend=-2) > 1)  # where a run of equal values begins
+        start, end = tied[first], tied[np.append(first[1:], len(tied)) - 1] + 1
+        length = end - start + 1
+        inside = np.arange(length.sum()) + np.repeat(start - np.cumsum(length) + length, length)
+        places[inside] = np.repeat((start + end) / 2 + 1, length)
+    ranks = np.empty(len(values))
+    ranks[order] = places
+    return ranks
+
+
+def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (n - 1) of each gene over the samples that have a value."""
+    total = values.sum(axis=0)
+    n = np.full(len(total), float(len(values)))
+    gaps = np.flatnonzero(np.isnan(total))
+    n[gaps] = np.sum(~np.isnan(values[:, gaps]), axis=0)
+    total[gaps] = np.nansum(values[:, gaps], axis=0)
+    mean = _ratio(total, n)
+    squares = np.zeros_like(total)
+    for sample in values:
+        squares += (sample - mean) ** 2
+    squares[gaps] = np.nansum((values[:, gaps] - mean[gaps]) ** 2, axis=0)
+    return mean, np.sqrt(_ratio(squares, n - 1))
 
 
 def _ratio(numerator: Floats, denominator: NDArray[np.number]) -> Floats:

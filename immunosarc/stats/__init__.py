@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._cox import cox
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._logistic import firth_logistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._null_errors import (
     auc_null_error,
@@ -30,7 +32,9 @@ __all__ = [
     "benjamini_hochberg",
     "binomial_p_greater",
     "clopper_pearson",
+    "cox",
     "detectable_effect",
+    "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
     "log_hazard_ratio_null_error",

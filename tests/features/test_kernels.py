@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from immunosarc.catalog import load_signatures
+from immunosarc.catalog import as_signatures, load_signatures
 from immunosarc.errors import UnknownNameError
 from immunosarc.features import SCORING
 
@@ -208,6 +208,21 @@ def test_mcp_counter_reference_numbers(oracles):
         members = np.array([gene in names for gene in genes])[:, None]
         scores = kernel("mean_log2")(expression, members).ravel()
         np.testing.assert_allclose(scores, [float(value) for value in expected], rtol=1e-14)
+
+
+def test_mean_z_is_the_combined_z_score_of_gsva_over_the_root_of_k(oracles):
+    with (oracles / "gsva_expr.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.reader(lines))
+    genes = [row[0] for row in rows[1:]]
+    expression = np.array([[float(v) for v in row[1:]] for row in rows[1:]]).T
+    sets = as_signatures(oracles / "gsva_sets.gmt")
+    with (oracles / "gsva146_zscore.csv").open(encoding="utf-8") as lines:
+        expected = {row[0]: [float(v) for v in row[1:]] for row in list(csv.reader(lines))[1:]}
+    assert set(expected) <= set(sets)
+    for name, combined in expected.items():
+        members = np.isin(genes, sets[name].genes)[:, None]
+        scores = kernel("mean_z")(expression, members).ravel() * np.sqrt(members.sum())
+        np.testing.assert_allclose(scores, combined, rtol=1e-10, atol=1e-12)
 
 
 def test_the_table_lists_planned_methods_and_asking_for_one_says_so():

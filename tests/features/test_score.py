@@ -152,6 +152,7 @@ def test_min_coverage_decides_at_the_limit(assay):
     assert score(assay, SETS, min_coverage=0.81)["most"].isna().all()
     assert score(assay, SETS, min_coverage=0.5)["half"].notna().all()
     assert score(assay, SETS, min_coverage=0)["gone"].isna().all()
+    assert reasons(assay, SETS, min_coverage=0).loc["gone", "status"] == "covers 0 of 2 genes (0%), needs 0%"
     for wrong in (80, -0.1, float("nan")):
         with pytest.raises(ImmunosarcError, match=r"a share between 0 and 1; found .*80% is 0.8"):
             score(assay, SETS, min_coverage=wrong)

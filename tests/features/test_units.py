@@ -139,6 +139,13 @@ def test_an_assay_that_does_not_say_what_it_is():
         convert(assay([[1.0]], "counts"), to="log2cpm")
 
 
+def test_sparse_input_is_unchanged():
+    given = assay([[1.0, 3.0]], "tpm")
+    given.X = sparse.csr_matrix(given.X)
+    assert convert(given, to="log2_tpm").X.toarray().tolist() == [[1.0, 2.0]]
+    assert given.X.toarray().tolist() == [[1.0, 3.0]]
+
+
 def test_input_is_unchanged():
     given = assay([[1, 3], [5, 0]], "counts")
     before, about = given.X.copy(), dict(given.uns["immunosarc"])
