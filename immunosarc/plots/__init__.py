@@ -9,6 +9,7 @@ from immunosarc.plots._rates import rates
 from immunosarc.plots._volcano import volcano
 from immunosarc.plots._words import (
     CONDITIONAL,
+    DASH,
     Measure,
     endpoint_label,
     family_condition,
@@ -22,6 +23,7 @@ from immunosarc.plots._words import (
 
 __all__ = [
     "CONDITIONAL",
+    "DASH",
     "Measure",
     "attrition",
     "endpoint_label",

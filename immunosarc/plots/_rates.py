@@ -70,6 +70,7 @@ def _rate(ax: Axes, place: float, row: pd.Series, *, color: str, marker: str, fo
             [100 * row["null_value"]] * 2, [place - 0.36, place + 0.36], color=VERMILION, linewidth=2.2, zorder=1
         )
     n = 0 if pd.isna(row["n"]) else int(row["n"])
+    tail = ""
     if pd.isna(row["estimate"]):
         text = f"n = {n}: {row['status']}"
     else:
@@ -78,16 +79,23 @@ def _rate(ax: Axes, place: float, row: pd.Series, *, color: str, marker: str, fo
         ax.plot([100 * row["estimate"]], [place], color=color, marker=marker, markersize=6.5, zorder=3)
         shown = percent_text(row["estimate"], row["conf_low"], row["conf_high"])
         counts = f"n = {n}" if _is_kaplan_meier(row) or pd.isna(row["n_events"]) else f"{row['n_events']:.0f}/{n}"
-        text = f"{counts}   {shown}"
+        text, tail = counts, shown
+    for shift, words in ((8, text), (54, tail)):
+        if words:
+            _beside(ax, place, words, shift=shift, font=font, color=INK if tail else MUTED)
+
+
+def _beside(ax: Axes, place: float, text: str, *, shift: float, font: float, color: str) -> None:
+    """Write beside the Axes, so many points from its right edge."""
     ax.annotate(
         plain(text),
         (1, place),
         xycoords=ax.get_yaxis_transform(),
-        xytext=(8, 0),
+        xytext=(shift, 0),
         textcoords="offset points",
         va="center",
         fontsize=0.95 * font,
-        color=INK if pd.notna(row["estimate"]) else MUTED,
+        color=color,
         annotation_clip=False,
     )
 

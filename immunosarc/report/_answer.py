@@ -1,4 +1,4 @@
-"""The first paragraph: what this study can say, and what it cannot."""
+"""What a reader needs first: what this study can say, and what it cannot."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def _patients(study: Study) -> str:
     cohort = study.cohort
     counts = cohort.samples["timepoint"].value_counts()
     samples = ", ".join(f"{counts[name]} {name}" for name in ("pre", "on", "post") if name in counts)
-    tissue = f"{len(cohort.samples)} samples ({samples}), {len(cohort.pairs)} pre-on pairs" if samples else "no samples"
+    tissue = (
+        f"{len(cohort.samples)} samples ({samples}), {len(cohort.pairs)} pre-on pairs" if samples else "no samples"
+    )
     return f"{len(cohort.patients)} patients with {tissue}."
 
 
@@ -53,10 +55,8 @@ def _rate(study: Study, measure: str, label: str) -> str:
     text = plots.percent_text(row["estimate"], row["conf_low"], row["conf_high"])
     sentence = f"{label}: {row['n_events']:.0f} of {row['n']:.0f} {row['population']}, {text}"
     if pd.notna(row["null_value"]) and pd.notna(row["p_value"]):
-        verdict = "above" if row["p_value"] < _ALPHA else "not shown to be above"
-        sentence += (
-            f"; {verdict} the historical {100 * row['null_value']:.1f}% (exact one-sided p {plots.p_text(row['p_value'])})"
-        )
+        null, p = f"{100 * row['null_value']:.1f}%", plots.p_text(row["p_value"])
+        sentence += f"; against the historical {null} the exact one-sided p is {p}"
     return f"{sentence}."
 
 
@@ -75,10 +75,10 @@ def _looked_at(study: Study) -> str:
     table = table_of(study, "associations")
     if table.empty:
         return "No feature was associated with an endpoint."
+    estimable = int(table["p_value"].notna().sum())
     return (
         f"{table['feature'].nunique()} features were looked at in {table['family'].nunique()} families "
-        f"({len(table)} tests, {int(table['p_value'].notna().sum())} of them estimable). Each p maxT counts the tests of "
-        "its own family only."
+        f"({len(table)} tests, {estimable} of them estimable). Each p maxT counts the tests of its own family only."
     )
 
 
@@ -89,15 +89,15 @@ def _survivors(study: Study) -> list[str]:
     left = table[(table["p_maxt"] < _ALPHA).fillna(False)]
     if left.empty:
         return [
-            "No association stays below .05 after counting the features of its family. That does not show that none "
-            "exists: see the smallest effect this study could have found."
+            "No association stays below .05 after counting the features of its family. That does not show that "
+            "none exists: see the smallest effect this study could have found."
         ]
     named = [_association(row) for _, row in left.sort_values("p_maxt", kind="stable").head(_NAMED).iterrows()]
     more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-    expected = table["family"].nunique() * _ALPHA
+    n_families = table["family"].nunique()
     return [
-        f"Below .05 after counting the features of the family: {'; '.join(named)}{more}. With {table['family'].nunique()} "
-        f"families, chance alone gives about {expected:.1f} families with such a finding."
+        f"Below .05 after counting the features of the family: {'; '.join(named)}{more}. With {n_families} families, "
+        f"chance alone gives up to about {n_families * _ALPHA:.1f} families with such a finding."
     ]
 
 
@@ -137,6 +137,7 @@ def _detectable(study: Study) -> str:
         return (
             f"Smallest effect on {endpoint} that could be found with 80% power ({row['n']:.0f} patients, "
             f"{row['n_events']:.0f} with the event, {len(part)} features in the family): {how.label} "
-            f"{how.text(row['detectable_80'])}. Anything weaker would more often than one time in five go unseen."
+            f"{how.text(row['detectable_80'])} or its mirror image. Anything weaker would go unseen more often than "
+            "one time in five."
         )
     return ""

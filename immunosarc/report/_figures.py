@@ -166,7 +166,9 @@ def _changes(study: Study) -> Iterator[_Order]:
     for feature in shifted_features(study):
         mine = paired[paired["feature"] == feature].dropna(subset=["before", "after"])
         panels = max(1, mine["group"].nunique(dropna=False))
-        caption = f"{feature} before and after in each patient, by response group; the thick line joins the medians."
+        caption = (
+            f"{feature} before and after in each patient, by response group; the thick line joins the medians."
+        )
 
         def hand(ax: Axes, feature: str = feature) -> Axes:
             return plots.paired_change(paired, changes, feature=feature, ax=ax)

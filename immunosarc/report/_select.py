@@ -50,7 +50,11 @@ def heatmap_parts(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     tracks = pd.concat([scores[["timepoint"]], clinical], axis=1)
     order = _ranked(tracks).sort_values(list(tracks.columns), kind="stable").index
     others = [name for name in scores if name not in numbers]
-    return scores.loc[order, [*others, *_by_category(study, scored)]], tracks.loc[order], len(numbers) - len(scored)
+    return (
+        scores.loc[order, [*others, *_by_category(study, scored)]],
+        tracks.loc[order],
+        len(numbers) - len(scored),
+    )
 
 
 def _ranked(tracks: pd.DataFrame) -> pd.DataFrame:

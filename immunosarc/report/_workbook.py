@@ -47,7 +47,7 @@ def write_workbook(study: Study, path: Path) -> None:
 
 def _readme(study: Study, sheet: Worksheet) -> None:
     sheet.title = "README"
-    head = [
+    head: list[list[Any]] = [
         [study.title],
         ["SIMULATED: every patient, sample and number here was made by simulation." if study.simulated else ""],
         [f"{study.stamp}: {study.stamp_reason}"],
