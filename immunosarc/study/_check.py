@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from immunosarc.errors import ImmunosarcError
-from immunosarc.loaders import load_cohort
-from immunosarc.study._plan import plan_for
+from immunosarc.errors import ImmunosarcError, ManifestError
+from immunosarc.loaders import load_cohort, read_manifest
+from immunosarc.study._plan import Plan, plan_for
 
 __all__ = ["check"]
 
@@ -31,10 +31,23 @@ def check(manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str]
     >>> check("data_manifests/missing.toml")[0].startswith("manifest")
     True
     """
-    found = []
     try:
         cohort = load_cohort(manifest, data_root=data_root)
+    except ImmunosarcError as failure:
+        return [str(failure), *_plan_problems(manifest)]
+    try:
         plan_for(cohort)
     except ImmunosarcError as failure:
-        found.append(str(failure))
-    return found
+        return [str(failure)]
+    return []
+
+
+def _plan_problems(manifest: str | os.PathLike[str]) -> list[str]:
+    """What can be said of the plan without its data."""
+    try:
+        declared = read_manifest(manifest).plan
+        return Plan.from_mapping(declared).problems() if declared else []
+    except ManifestError:
+        return []  # the manifest itself cannot be read: said already
+    except ImmunosarcError as failure:
+        return [str(failure)]

@@ -1,0 +1,110 @@
+"""From libraries to the samples of the cohort: what leaves, what is brought together, what is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from immunosarc.cohort import make_assay
+from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._clinical import Part, loading_step
+from immunosarc.loaders._expression import Matrix, read_matrix
+from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._manifest import AssayBlock
+from immunosarc.loaders._source import Source
+
+__all__ = ["read_assay"]
+
+
+def read_assay(
+    name: str, block: AssayBlock, samples: Part | None, source: Source, faults: list[Fault], *, rule: str | None
+) -> tuple[anndata.AnnData, Mapping[str, Any]] | None:
+    """Return an assay and its loading step; None when something is wrong, and what is added.
+
+    Parameters
+    ----------
+    name : str
+        Of the assay in the cohort.
+    block : AssayBlock
+    samples : Part or None
+        Which libraries belong to which sample, and which ones leave; None when the samples
+        table could not be read, so that only the file itself is checked.
+    source : Source
+    faults : list of Fault
+    rule : {"first", "mean", "sum"} or None
+        How several libraries of a sample are combined.
+    """
+    where, before = f"[assays.{name}]", len(faults)
+    text = source.open(block, where, faults)
+    known = frozenset(samples.owners) if samples else frozenset()
+    matrix = read_matrix(text, block, faults, samples=known) if text else None
+    if matrix is None or samples is None:
+        return None
+    faults += _link_faults(block.file, matrix, samples)
+    if len(faults) > before:
+        return None
+    ids = [samples.libraries.get(library) for library in matrix.libraries]
+    values, names, merged = _combine(matrix.values, ids, rule)
+    left_out = [
+        (samples.owners[library], library, samples.gone.get(library) or _merged_reason(sample, rule))
+        for library, sample, twice in zip(matrix.libraries, ids, merged, strict=True)
+        if sample is None or twice
+    ]
+    frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
+    adata = make_assay(frame, unit=block.unit, source=block.file, platform=block.platform)
+    adata.uns["immunosarc"] |= _about(block, source)
+    return adata, loading_step(f"{block.file}: {name}", len(names), left_out)
+
+
+def _about(block: AssayBlock, source: Source) -> dict[str, Any]:
+    declared = {"pseudocount": block.pseudocount, "gene_lengths": block.gene_lengths}
+    return {
+        "sha256": source.files[block.file]["sha256"],
+        "gene_id": block.gene_id,
+        **{key: value for key, value in declared.items() if value is not None},
+    }
+
+
+def _merged_reason(sample: str | None, rule: str | None) -> str:
+    return f"library of {sample}, " + {"sum": "summed with", "mean": "averaged with"}[str(rule)] + " the first one"
+
+
+def _link_faults(file: str, matrix: Matrix, samples: Part) -> list[Fault]:
+    repeated = pd.Series(matrix.libraries, dtype=object)
+    unknown = [name for name in dict.fromkeys(repeated) if name not in samples.owners]
+    if unknown:
+        hint = did_you_mean(unknown[0], list(samples.owners)[:500]) if len(unknown) == 1 else ""
+        number = "1 library is" if len(unknown) == 1 else f"{len(unknown)} libraries are"
+        return [
+            Fault(
+                DataFileError,
+                f"{file}: {number} not in the samples table: {listed(unknown)}; add each to the samples file "
+                f"(keep can leave the row out again), or remove it from this file.{hint}",
+            )
+        ]
+    if not any(name in samples.libraries for name in matrix.libraries):
+        return [Fault(ManifestError, f"{file}: keep leaves out every library of this file; check [samples] keep")]
+    return []
+
+
+def _combine(
+    values: NDArray[np.float64], ids: list[str | None], rule: str | None
+) -> tuple[NDArray[np.float64], list[str], list[bool]]:
+    """Return one row per sample, its name, and which libraries went into another one's row."""
+    rows: dict[str, list[int]] = {}
+    for row, sample in enumerate(ids):
+        if sample is not None:
+            rows.setdefault(sample, []).append(row)
+    merged = [sample is not None and rows[sample][0] != row for row, sample in enumerate(ids)]
+    names = list(rows)
+    result = values if len(names) == len(values) else values[[rows[name][0] for name in names]]
+    for place, name in enumerate(names):
+        if len(rows[name]) > 1:
+            block = values[rows[name]]
+            result[place] = block.sum(axis=0) if rule == "sum" else block.mean(axis=0)
+    return result, names, merged
