@@ -112,6 +112,10 @@ class Registry(Mapping[str, Record]):
             )
         return record
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the record, or ``default`` where there is none that can be called."""
+        return self._records[name] if name in self else default
+
     def __iter__(self) -> Iterator[str]:
         return (name for name, record in self._records.items() if record.available)
 

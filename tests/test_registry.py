@@ -25,6 +25,7 @@ def test_available_ones_are_found_and_called(tools: Registry) -> None:
     assert tools["hammer"].func() == "bang"
     assert tools["hammer"].weight == 2
     assert "saw" not in tools
+    assert tools.get("saw") is None
     with pytest.raises(AttributeError, match="color"):
         _ = tools["hammer"].color
 

@@ -93,7 +93,7 @@ def mean_log2(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     Parameters
     ----------
     expression : ndarray of shape (n_samples, n_genes)
-        log2 scale; a sample that lacks a gene of the signature has NaN.
+        On the log2 scale; a sample that lacks a gene of the signature has NaN.
     members : ndarray of bool, shape (n_genes, n_signatures)
         Which genes belong to which signature.
 
@@ -125,7 +125,7 @@ def mean_log2(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     needs_variation=True,
     needs="",
     scale="log2",
-    reference="definition",
+    reference="",
 )
 def mean_z(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     r"""Return how many standard deviations a sample's signature genes lie above the cohort's mean.
@@ -138,7 +138,7 @@ def mean_z(expression: Floats, members: NDArray[np.bool_]) -> Floats:
     Parameters
     ----------
     expression : ndarray of shape (n_samples, n_genes)
-        log2 scale. Mean and standard deviation (n - 1) of a gene are over the samples that have a
+        On the log2 scale. Mean and standard deviation (n - 1) of a gene are over the samples that have a
         value; a sample that lacks a gene of the signature has NaN.
     members : ndarray of bool, shape (n_genes, n_signatures)
         Which genes belong to which signature. A gene that is constant has no z: its signatures

@@ -120,7 +120,13 @@ def coverage(
 
     Parameters
     ----------
-    adata, signatures, method, min_coverage
+    adata : AnnData of shape (n_samples, n_genes)
+        As for :func:`score`.
+    signatures : Signatures, mapping or path, optional
+        As for :func:`score`.
+    method : str, default "singscore"
+        As for :func:`score`; methods differ in the genes that they can use.
+    min_coverage : float, default 0.8
         As for :func:`score`.
 
     Returns

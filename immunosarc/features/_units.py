@@ -10,7 +10,7 @@ from scipy import sparse
 
 from immunosarc import schema
 from immunosarc.errors import SchemaError, UnitError, UnknownNameError, did_you_mean, raise_together
-from immunosarc.stats._units import counts_per_million, log2_plus_one
+from immunosarc.stats import counts_per_million, log2_plus_one
 
 if TYPE_CHECKING:
     import anndata

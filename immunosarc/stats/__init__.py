@@ -24,6 +24,7 @@ from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
+from immunosarc.stats._units import counts_per_million, log2_plus_one
 
 __all__ = [
     "Fits",
@@ -32,11 +33,13 @@ __all__ = [
     "benjamini_hochberg",
     "binomial_p_greater",
     "clopper_pearson",
+    "counts_per_million",
     "cox",
     "detectable_effect",
     "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
+    "log2_plus_one",
     "log_hazard_ratio_null_error",
     "log_odds_ratio_null_error",
     "logrank_score_null",

@@ -50,6 +50,12 @@ class Panel(_Frozen):
     gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     method: str = "singscore"
 
+    def specs(self) -> dict[str, FeatureSpec]:
+        """Return what each feature of the panel is: signature and method, by feature name."""
+        listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
+        plain = {name: FeatureSpec(signature=name, method=self.method) for name in (*listed, *self.gene_sets)}
+        return self.features | plain
+
 
 class Hypothesis(_Frozen):
     """One pre-stated question; only such a question can ever be stamped confirmatory."""
@@ -178,12 +184,25 @@ class Plan(_Frozen):
             specs = list(panel.features.values())
             listed = [] if panel.signatures == "all" else list(panel.signatures)
             for name in [spec.signature for spec in specs] + listed:
-                if name not in catalog and name not in panel.gene_sets:
+                if name not in catalog:
                     found.append(f"panel '{panel.name}': unknown signature '{name}'.{did_you_mean(name, catalog)}")
             for method in dict.fromkeys([spec.method for spec in specs] + [panel.method]):
                 if method not in features.SCORING:
                     hint = did_you_mean(method, features.SCORING)
                     found.append(f"panel '{panel.name}': unknown scoring method '{method}'.{hint}")
+        return found + self._ambiguous_names()
+
+    def _ambiguous_names(self) -> list[str]:
+        """One name must mean one score in all panels."""
+        meaning: dict[str, FeatureSpec] = {}
+        found = []
+        for panel in self.panels:
+            for name, spec in panel.specs().items():
+                if meaning.setdefault(name, spec) != spec:
+                    found.append(
+                        f"feature '{name}' of panel '{panel.name}' is scored differently in another panel; "
+                        "give it a name of its own under 'features'"
+                    )
         return found
 
     def _test_problems(self) -> list[str]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from immunosarc import __version__, endpoints, features, models, schema
+from immunosarc import __version__, endpoints, models, schema
 from immunosarc.cohort import Cohort, attrition
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
-from immunosarc.study._plan import Panel, Plan, plan_for
+from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 
 __all__ = ["run"]
@@ -64,8 +65,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
-    scored = _score_panels(cohort, chosen)
-    tables |= _score_tables(cohort, chosen, scored)
+    scored = score_panels(cohort, chosen)
+    tables |= score_tables(cohort, chosen, scored)
     measured = _measured(cohort, chosen, scored)
     stamp, reason = standing(cohort, chosen)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
@@ -99,64 +100,11 @@ def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.Da
     return pd.concat(curves, ignore_index=True) if curves else schema.SURVIVAL_CURVE.empty()
 
 
-def _panel_sets(panel: Panel) -> list[tuple[str, Any, dict[str, str]]]:
-    """What to score for a panel: (method, signatures, signature name to feature name)."""
-    catalog = features.signatures()
-    sets: list[tuple[str, Any, dict[str, str]]] = [
-        (spec.method, catalog.subset(spec.signature), {spec.signature: name})
-        for name, spec in panel.features.items()
-    ]
-    if panel.signatures:
-        chosen = catalog if panel.signatures == "all" else catalog.subset(*panel.signatures)
-        sets.append((panel.method, chosen, {}))
-    if panel.gene_sets:
-        sets.append((panel.method, {name: list(genes) for name, genes in panel.gene_sets.items()}, {}))
-    return sets
-
-
-def _score_panels(cohort: Cohort, plan: Plan) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """Scores and coverage per panel; no assay, no panels."""
-    if not cohort.assays:
-        return {}
-    adata, scored = cohort[plan.assay], {}
-    for panel in plan.panels:
-        _log.info("scores of panel %s", panel.name)
-        parts, cover = [], []
-        for method, signatures, names in _panel_sets(panel):
-            part = features.score(adata, signatures, method=method, min_coverage=plan.min_coverage)
-            scoring = {names.get(one, one): how for one, how in part.attrs["scoring"].items()}
-            part = part.rename(columns=names)
-            part.attrs = {"scoring": scoring}
-            parts.append(part)
-            cover.append(features.coverage(adata, signatures, method=method, min_coverage=plan.min_coverage))
-        scores = pd.concat([part.set_flags() for part in parts], axis=1)
-        scores.attrs = {"scoring": {k: v for part in parts for k, v in part.attrs["scoring"].items()}}
-        scored[panel.name] = (scores, pd.concat(cover, ignore_index=True).assign(panel=panel.name))
-    return scored
-
-
-def _score_tables(
-    cohort: Cohort, plan: Plan, scored: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
-) -> dict[str, pd.DataFrame]:
-    if not scored:
-        return {}
-    about = cohort.samples.reindex(cohort[plan.assay].obs_names)[["patient_id", "timepoint"]]
-    scores = pd.concat([about, *(scores for scores, _ in scored.values())], axis=1)
-    coverage = pd.concat([coverage for _, coverage in scored.values()], ignore_index=True)
-    return {
-        "signatures": features.signatures().table(),
-        "coverage": schema.COVERAGE.check(coverage),
-        "scores": scores.loc[:, ~scores.columns.duplicated()],
-    }
-
-
-def _measured(
-    cohort: Cohort, plan: Plan, scored: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
-) -> dict[str, dict[str, pd.DataFrame]]:
+def _measured(cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]) -> dict[str, dict[str, pd.DataFrame]]:
     """Patient features by timepoint and panel, for the planned timepoints that have samples."""
     present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
     return {
-        timepoint: {panel: cohort.at(timepoint).per_patient(scores) for panel, (scores, _) in scored.items()}
+        timepoint: {panel: cohort.at(timepoint).per_patient(part.scores) for panel, part in scored.items()}
         for timepoint in present
         if scored
     }
@@ -213,7 +161,7 @@ def _changes(
     cohort: Cohort,
     plan: Plan,
     outcomes: pd.DataFrame,
-    scored: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    scored: Mapping[str, PanelScores],
     seed: int,
 ) -> dict[str, pd.DataFrame]:
     both = {plan.before, plan.after} <= set(cohort.samples["timepoint"])
@@ -221,11 +169,11 @@ def _changes(
         return {"paired": schema.PAIRED.empty(), "changes": schema.CHANGE.empty()}
     when = {"before": plan.before, "after": plan.after}
     _log.info("change from %s to %s", plan.before, plan.after)
-    paired = [models.pair_timepoints(cohort, scores, outcomes, **when) for scores, _ in scored.values()]
+    paired = [models.pair_timepoints(cohort, part.scores, outcomes, **when) for part in scored.values()]
     changes = [
         models.compare_timepoints(
             cohort,
-            scores,
+            part.scores,
             outcomes,
             **when,
             panel=panel,
@@ -233,7 +181,7 @@ def _changes(
             n_permutations=plan.n_permutations,
             seed=seed,
         )
-        for panel, (scores, _) in scored.items()
+        for panel, part in scored.items()
     ]
     return {
         "paired": pd.concat(paired, ignore_index=True).drop_duplicates(

@@ -71,3 +71,12 @@ def test_the_cohort_carries_its_own_plan() -> None:
     cohort = ims.Cohort(pd.DataFrame({"patient_id": ["P1"]}), provenance={"plan": {"title": "Own", "alpha": 0.1}})
     assert plan_for(cohort).title == "Own"
     assert plan_for(cohort, Plan(title="Given")).title == "Given"
+
+
+def test_one_name_means_one_score() -> None:
+    twice = Plan(
+        panels=(Panel(name="a", signatures=("cyt",)), Panel(name="b", signatures=("cyt",), method="mean_z"))
+    )
+    assert "scored differently in another panel" in twice.problems()[0]
+    same = Plan(panels=(Panel(name="a", signatures=("cyt",)), Panel(name="b", signatures="all")))
+    assert same.problems() == []
