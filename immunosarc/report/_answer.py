@@ -78,7 +78,8 @@ def _looked_at(study: Study) -> str:
     estimable = int(table["p_value"].notna().sum())
     return (
         f"{table['feature'].nunique()} features were looked at in {table['family'].nunique()} families "
-        f"({len(table)} tests, {estimable} of them estimable). Each p maxT counts the tests of its own family only."
+        f"({len(table)} tests, {estimable} of them estimable). Each p maxT counts the tests of its own family "
+        "only."
     )
 
 
@@ -96,8 +97,8 @@ def _survivors(study: Study) -> list[str]:
     more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     n_families = table["family"].nunique()
     return [
-        f"Below .05 after counting the features of the family: {'; '.join(named)}{more}. With {n_families} families, "
-        f"chance alone gives up to about {n_families * _ALPHA:.1f} families with such a finding."
+        f"Below .05 after counting the features of the family: {'; '.join(named)}{more}. With {n_families} "
+        f"families, chance alone gives up to about {n_families * _ALPHA:.1f} families with such a finding."
     ]
 
 
@@ -137,7 +138,7 @@ def _detectable(study: Study) -> str:
         return (
             f"Smallest effect on {endpoint} that could be found with 80% power ({row['n']:.0f} patients, "
             f"{row['n_events']:.0f} with the event, {len(part)} features in the family): {how.label} "
-            f"{how.text(row['detectable_80'])} or its mirror image. Anything weaker would go unseen more often than "
-            "one time in five."
+            f"{how.text(row['detectable_80'])} or its mirror image. Anything weaker would go unseen more often "
+            "than one time in five."
         )
     return ""
