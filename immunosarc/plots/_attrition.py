@@ -167,7 +167,8 @@ def _families_together(steps: pd.DataFrame) -> list[tuple[int, int]]:
 
 
 def _step_label(step: str) -> str:
-    return _LABELS.get(step, step[:1].upper() + step[1:])
+    """Return the step in words; the name of a file stays as it is."""
+    return _LABELS.get(step, step if set(step) & set("/.") else step[:1].upper() + step[1:])
 
 
 def _layout(ax: Axes, steps: pd.DataFrame) -> dict[int, _Box]:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.legend import Legend
 from matplotlib.patches import Patch, Rectangle
 
 from immunosarc import schema
@@ -19,7 +20,7 @@ from immunosarc.plots._words import counted, spelled
 __all__ = ["heatmap"]
 
 _LIMIT = 2.5
-_MOST_NAMES = 120
+_SMALLEST = 4.0
 _LINE = 11.5
 _MISSING = "missing"
 _BLANK = Style(ABSENT, "", "", "////")
@@ -166,14 +167,10 @@ def _labels(
     for text in ax.get_yticklabels()[: len(clinical)]:
         text.set_fontsize(min(8.5, font * thick))
         text.set_fontweight("bold")
-    few = len(scores) <= _MOST_NAMES
     width = ax.get_window_extent().width / ax.figure.dpi * 72
-    ax.set_xticks(
-        range(len(scores)) if few else [],
-        [plain(name) for name in scores.index] if few else [],
-        rotation=90,
-        fontsize=min(7.5, max(2.0, 0.8 * width / len(scores))),
-    )
+    size = min(7.5, 0.8 * width / len(scores))
+    shown = scores.index if size >= _SMALLEST else []
+    ax.set_xticks(range(len(shown)), [plain(name) for name in shown], rotation=90, fontsize=size)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
@@ -191,16 +188,13 @@ def _keys(ax: Axes, clinical: list[_Track], *, missing: bool) -> None:
     absent = [("", {"no score": _BLANK})] if missing else []
     for title, styles in absent + [(spelled(track.name), track.styles) for track in clinical]:
         handles = [
-            Patch(
-                facecolor=style.color,
-                hatch=style.hatch,
-                edgecolor="#9a9a9a" if style is _BLANK else "white",
-                label=plain(name),
-            )
-            for name, style in styles.items()
+            Patch(facecolor=style.color, hatch=style.hatch, edgecolor="#9a9a9a" if style is _BLANK else "white")
+            for style in styles.values()
         ]
-        key = ax.legend(
-            handles=handles,
+        key = Legend(
+            ax,
+            handles,
+            [plain(name) for name in styles],
             title=title or None,
             loc="upper left",
             bbox_to_anchor=(left - 4 / width, 1 - below / height),
@@ -212,6 +206,5 @@ def _keys(ax: Axes, clinical: list[_Track], *, missing: bool) -> None:
             labelcolor=MUTED,
             handlelength=1.6,
         )
-        key.set_in_layout(True)
         ax.add_artist(key)
         below += _LINE * (len(handles) + bool(title)) + 9

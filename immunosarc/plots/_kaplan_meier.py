@@ -94,7 +94,8 @@ def _curve(ax: Axes, part: pd.DataFrame, *, name: str, style: Style) -> Line2D:
     time, survival = part["time"].to_numpy(float), part["survival"].to_numpy(float)
     if time[0] > 0:  # the table may start at the first event
         time, survival = np.r_[0.0, time], np.r_[1.0, survival]
-    label = f"{plain(name)}: n = {_patients(part):.0f}, {counted(part['n_events'].sum(), 'event')}"
+    who = "all patients" if name == "all" else plain(name)
+    label = f"{who}: n = {_patients(part):.0f}, {counted(part['n_events'].sum(), 'event')}"
     (line,) = ax.plot(
         time,
         survival,

@@ -126,7 +126,9 @@ def _either_side(value: float, how: Measure) -> tuple[float, float]:
 def _reach(drawn: pd.DataFrame, how: Measure) -> tuple[float, float]:
     null = 0.0 if how.ratio else how.null
     values = [*drawn["estimate"].to_numpy(float), _shared(drawn["noise_ceiling"], how)]
-    far = 1.12 * np.nanmax(np.abs(np.asarray(values) - null))
+    far = np.nanmax(np.abs(np.asarray(values) - null))
+    detectable = _shared(drawn["detectable_80"], how) - null
+    far = 1.12 * (detectable if far < detectable < 2 * far else far)
     if not how.ratio and how.name.startswith("auc"):
         far = min(0.52, max(far, 0.3))
     return _either_side(null + max(float(far), 1e-3), how)
@@ -164,7 +166,9 @@ def _chance(ax: Axes, drawn: pd.DataFrame, y: np.ndarray, *, how: Measure) -> li
         look: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}
         for edge in pair:
             ax.axvline(edge, linewidth=1, zorder=1, **look)
-        handles.append(Line2D([], [], label=f"detectable with 80% power: {_seen(pair[1], how)}", **look))
+        beyond = ", beyond the axis" if pair[1] > ax.get_xlim()[1] else ""
+        label = f"detectable with 80% power: {_seen(pair[1], how)}{beyond}"
+        handles.append(Line2D([], [], label=label, **look))
     return handles
 
 

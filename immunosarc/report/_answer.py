@@ -25,7 +25,7 @@ def answer(study: Study) -> list[str]:
         *_survivors(study),
         _changes(study),
         _detectable(study),
-        f"Stamp: {study.stamp}, because {study.stamp_reason}.",
+        f"Stamp: {study.stamp}. {study.stamp_reason.rstrip('.')}.",
     ]
     return [sentence for sentence in sentences if sentence]
 

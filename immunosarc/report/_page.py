@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from immunosarc import __version__, plots
+from immunosarc import __version__, plots, schema
 from immunosarc.report._answer import answer
 from immunosarc.report._figures import FOREST_ROWS, Drawing
 from immunosarc.report._select import families, patient_column, shifted_features, table_of
@@ -36,7 +36,11 @@ class Grid:
     @property
     def filled(self) -> list[int]:
         """The columns that hold anything; an empty one only takes room."""
-        return [i for i in range(len(self.head)) if not self.rows or any(row[i] for row in self.rows)]
+        return [
+            i
+            for i in range(len(self.head))
+            if not self.rows or any(row[i] not in ("", plots.DASH) for row in self.rows)
+        ]
 
 
 def page(study: Study, drawings: Mapping[str, Drawing]) -> str:
@@ -79,22 +83,30 @@ def _figures(drawings: Mapping[str, Drawing]) -> dict[str, list[tuple[Markup, st
 
 
 def _provenance(study: Study) -> list[tuple[str, str]]:
-    return [*_flat(dict(study.provenance)), ("plan_sha256", study.plan.sha256), ("stamp", study.stamp)]
+    stated = {**study.provenance, "plan_sha256": study.plan.sha256, "stamp": study.stamp}
+    return _flat(stated)
 
 
 def _flat(mapping: Mapping[str, Any], lead: str = "") -> list[tuple[str, str]]:
-    """Return nested settings as lines of key and text, every key once."""
-    lines: dict[str, str] = {}
+    """Return nested settings as lines of key and text; what fits on one line stays on one."""
+    lines: list[tuple[str, str]] = []
     for key, value in mapping.items():
         name = f"{lead}{key}"
-        if isinstance(value, Mapping):
-            lines |= dict(_flat(value, f"{name} / "))
-        elif isinstance(value, list | tuple):
-            whole = all(not isinstance(one, Mapping | list | tuple) for one in value)
-            lines |= {name: ", ".join(map(str, value))} if whole else dict(_flat(_numbered(value), f"{name} / "))
-        elif value is not None and value != "":
-            lines[name] = str(value)
-    return [(key, text) for key, text in lines.items() if text]
+        inner = _numbered(value) if isinstance(value, list | tuple) else value
+        if not isinstance(inner, Mapping):
+            lines.append((name, "" if value is None else str(value)))
+        elif any(isinstance(one, Mapping | list | tuple) for one in inner.values()):
+            lines += _flat(inner, f"{name} / ")
+        elif inner is value:
+            lines.append((name, ", ".join(f"{part} {one}" for part, one in inner.items())))
+        else:
+            lines.append((name, _enumerated([str(one) for one in value])))
+    return [(name, text) for name, text in lines if text]
+
+
+def _enumerated(texts: list[str]) -> str:
+    sentences = all(text.endswith(".") for text in texts)
+    return (" " if sentences else ", ").join(texts)
 
 
 def _numbered(values: Iterable[Any]) -> dict[str, Any]:
@@ -107,6 +119,7 @@ def _patients(study: Study) -> Grid:
     strata = patient_column(study)
     shown = [name for name in (strata, "histology", "age", "sex") if name and name in patients]
     grouped = study.cohort.samples.groupby("patient_id")["timepoint"].agg(list).to_dict()
+    early_first = schema.TIMEPOINTS.index
     rows = []
     for patient in patients.index:
         clinical = [_cell(patients.loc[patient, name]) for name in shown]
@@ -118,7 +131,7 @@ def _patients(study: Study) -> Grid:
                 _cell(outcome.get("best_overall_response")),
                 _duration(outcome, "pfs"),
                 _duration(outcome, "os"),
-                ", ".join(grouped.get(patient, [])) or plots.DASH,
+                ", ".join(sorted(grouped.get(patient, []), key=early_first)) or plots.DASH,
             ]
         )
     head = ["Patient", *(name.replace("_", " ").capitalize() for name in shown)]
@@ -156,7 +169,7 @@ def _summary(study: Study) -> Grid:
         ]
         for _, row in table_of(study, "summary").iterrows()
     ]
-    head = ["Endpoint", "Stratum", "Population", "With it", "n", "Estimate [interval]", "Method"]
+    head = ["Endpoint", "Stratum", "Population", "With it", "of n", "Estimate [interval]", "Method"]
     return Grid([*head, "Compared with", "One-sided p", "Status"], rows, frozenset({3, 4, 5, 7, 8}))
 
 
@@ -223,7 +236,8 @@ def _family(part: pd.DataFrame, name: str) -> Family:
         "Status",
     ]
     grid = Grid(head, rows, frozenset({2, 3, 4, 5, 6}), note)
-    return Family(name, plots.family_title(part), plots.family_condition(part), grid)
+    panel = f", panel {name.rsplit('/', 1)[-1]}" if "/" in name else ""
+    return Family(name, plots.family_title(part) + panel, plots.family_condition(part), grid)
 
 
 def _association(row: pd.Series) -> list[str]:
