@@ -19,6 +19,7 @@ from immunosarc.plots._words import (
     number_text,
     p_text,
     percent_text,
+    signed_text,
 )
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "paired_change",
     "percent_text",
     "rates",
+    "signed_text",
     "volcano",
 ]

@@ -10,7 +10,7 @@ from immunosarc import schema
 from immunosarc.errors import UnknownNameError, did_you_mean
 from immunosarc.plots._axes import current, plain, say_why, titled
 from immunosarc.plots._palette import GRID, INK, MUTED, response_style
-from immunosarc.plots._words import DASH, counted, number_text, p_text
+from immunosarc.plots._words import counted, p_text, signed_text
 
 __all__ = ["paired_change"]
 
@@ -127,8 +127,8 @@ def _shift_lines(name: str, shifts: pd.DataFrame | None) -> list[str]:
     row = shifts.loc[[name]].iloc[0]
     if pd.isna(row["hodges_lehmann"]):
         return [plain(row["status"]), ""]
-    limits = [DASH if pd.isna(row[end]) else f"{row[end]:+.2f}" for end in ("conf_low", "conf_high")]
-    return [f"shift {row['hodges_lehmann']:+.2f} [{', '.join(limits)}]", f"p maxT {p_text(row['p_maxt'])}"]
+    limits = [signed_text(row[end]) for end in ("conf_low", "conf_high")]
+    return [f"shift {signed_text(row['hodges_lehmann'])} [{', '.join(limits)}]", f"p maxT {p_text(row['p_maxt'])}"]
 
 
 def _finish(ax: Axes, ticks: list[tuple[float, str]], *, feature: str, changes: pd.DataFrame | None) -> None:
@@ -145,5 +145,5 @@ def _finish(ax: Axes, ticks: list[tuple[float, str]], *, feature: str, changes: 
     ax.spines[["top", "right"]].set_visible(False)
     if changes is not None and "all" in changes.index:
         row = changes.loc[["all"]].iloc[0]
-        shift = f"shift {number_text(row['hodges_lehmann'])}, p maxT {p_text(row['p_maxt'])}"
+        shift = f"shift {signed_text(row['hodges_lehmann'])}, p maxT {p_text(row['p_maxt'])}"
         ax.set_xlabel(f"all groups: n = {row['n']:.0f}, {shift}", fontsize=8, color=MUTED)

@@ -23,6 +23,7 @@ __all__ = [
     "number_text",
     "p_text",
     "percent_text",
+    "signed_text",
     "spelled",
 ]
 
@@ -163,6 +164,26 @@ def number_text(value: float, *, decimals: int | None = None) -> str:
         return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     places = max(0, (2 if size >= 1 else 1) - int(np.floor(np.log10(size))))
     return f"{value:,.{places}f}"
+
+
+def signed_text(value: float) -> str:
+    """Return a difference with its sign.
+
+    Parameters
+    ----------
+    value : float
+        Missing = NaN gives a dash.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> signed_text(1.146), signed_text(-0.00312), signed_text(0.0)
+    ('+1.15', '-0.0031', '0')
+    """
+    return f"{'+' if value > 0 else ''}{number_text(value)}"
 
 
 def interval_text(estimate: float, low: float, high: float, *, how: Measure) -> str:

@@ -265,7 +265,7 @@ def _changes(study: Study) -> Grid:
             str(row["feature"]),
             str(row["group"]),
             _count(row["n"]),
-            plots.number_text(row["median_change"], decimals=2),
+            plots.signed_text(row["median_change"]),
             _shift(row),
             plots.p_text(row["p_maxt"]),
             plots.p_text(row["q_value"]),
@@ -284,8 +284,8 @@ def _changes(study: Study) -> Grid:
 def _shift(row: pd.Series) -> str:
     if pd.isna(row["hodges_lehmann"]):
         return plots.DASH
-    low, high = (plots.number_text(row[end], decimals=2) for end in ("conf_low", "conf_high"))
-    return f"{row['hodges_lehmann']:.2f} [{low}, {high}]"
+    value, low, high = (plots.signed_text(row[name]) for name in ("hodges_lehmann", "conf_low", "conf_high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _coverage(study: Study) -> Grid:
