@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from immunosarc.stats._cox import cox
+from immunosarc.stats._detectability import (
+    detectable_auc,
+    detectable_log_hazard_ratio,
+    detectable_log_odds_ratio,
+)
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._logistic import firth_logistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
@@ -25,6 +30,9 @@ __all__ = [
     "binomial_p_greater",
     "clopper_pearson",
     "cox",
+    "detectable_auc",
+    "detectable_log_hazard_ratio",
+    "detectable_log_odds_ratio",
     "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
