@@ -64,7 +64,7 @@ def cox_lifelines(x: Floats, t: Floats, e: Flags) -> Floats:
     rows = []
     for column in x.T:
         frame = pd.DataFrame({"x": column, "t": t, "e": e})
-        summary = CoxPHFitter().fit(frame, "t", "e", fit_options={"precision": 1e-9}).summary
+        summary = CoxPHFitter().fit(frame, "t", "e").summary
         rows.append(summary.loc["x", ["coef", "se(coef)", "p"]].to_numpy(float))
     return np.array(rows)
 
@@ -100,7 +100,8 @@ def comparisons(n: int) -> Iterator[tuple[str, Call, Call, float]]:
     orders = permute_within(np.zeros(n), PERMUTATIONS, seed=1)
     yield "Firth, profile interval, LRT | firthmodels", partial(firth_ours, x, y), partial(firth_peer, x, y), 1e-5
     yield "Cox, Efron | statsmodels", partial(cox_ours, x, t, e), partial(cox_statsmodels, x, t, e), 1e-5
-    yield "Cox, Efron | lifelines", partial(cox_ours, x, t, e), partial(cox_lifelines, x, t, e), 1e-5
+    # lifelines stops early by default; asked for more digits (tests/stats/test_cox.py) it agrees to 1e-6
+    yield "Cox, Efron | lifelines", partial(cox_ours, x, t, e), partial(cox_lifelines, x, t, e), 1e-3
     yield "Mann-Whitney (ours with interval) | scipy", partial(rank_ours, x, y), partial(rank_peer, x, y), 1e-10
     name = f"maxT, {PERMUTATIONS} permutations | scipy, a call for each"
     yield name, partial(maxt_ours, x, y, orders), partial(maxt_peer, x, y, orders), 1e-12
