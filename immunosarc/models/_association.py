@@ -209,11 +209,10 @@ def _family_wise(
         return {name: np.full(len(data.names), np.nan) for name in ("p_maxt", "detectable_80", "noise_ceiling")}
     statistic, null = _permutation_null(data, n_permutations, seed)
     threshold = stats.noise_ceiling(null, level=1 - alpha)
-    null_error = _null_error(measure, data)
     return {
         "p_maxt": stats.step_down_maxt(statistic, null),
-        "detectable_80": _reachable(measure, null_error, threshold, power=0.80),
-        "noise_ceiling": _reachable(measure, null_error, threshold, power=0.50),
+        "detectable_80": _reachable(measure, data, threshold, power=0.80),
+        "noise_ceiling": _reachable(measure, data, threshold, power=0.50),
     }
 
 
@@ -252,22 +251,16 @@ def _without_covariates(data: AnalysisSet) -> Floats:
     return residuals
 
 
-def _null_error(measure: str, data: AnalysisSet) -> Floats:
-    kernels = {
-        "auc": stats.auc_null_error,
-        "log_odds_ratio": stats.log_odds_ratio_null_error,
-        "log_hazard_ratio": stats.log_hazard_ratio_null_error,
-    }
-    return kernels[measure](_without_covariates(data), data.event, strata=data.strata)
-
-
-def _reachable(measure: str, null_error: Floats, threshold: float, *, power: float) -> Floats:
+def _reachable(measure: str, data: AnalysisSet, threshold: float, *, power: float) -> Floats:
     """The effect that passes the family's threshold with this power."""
-    family_alpha = 2 * ndtr(-threshold)
-    effect = stats.detectable_effect(null_error, alpha=family_alpha, power=power)
-    if measure != "auc":
-        return effect
-    return np.where(effect < 0.5, 0.5 + effect, np.nan)
+    features = _without_covariates(data)
+    how = {"alpha": 2 * ndtr(-threshold), "power": power}
+    if measure == "log_hazard_ratio":
+        return stats.detectable_log_hazard_ratio(features, data.event, strata=data.strata, **how)
+    auc = stats.detectable_auc(features, data.event, strata=data.strata, **how)
+    if measure == "auc":
+        return auc
+    return stats.auc_as_log_odds_ratio(auc, features, data.event, strata=data.strata)
 
 
 def _scaled(rows: pd.DataFrame, data: AnalysisSet) -> pd.DataFrame:

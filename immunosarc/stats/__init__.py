@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from immunosarc.stats._cox import cox
+from immunosarc.stats._detectability import (
+    auc_as_log_odds_ratio,
+    auc_null_error,
+    detectable_auc,
+    detectable_log_hazard_ratio,
+)
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._logistic import firth_logistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
-from immunosarc.stats._null_errors import (
-    auc_null_error,
-    detectable_effect,
-    log_hazard_ratio_null_error,
-    log_odds_ratio_null_error,
-)
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import (
     logrank_score_null,
@@ -29,19 +29,19 @@ from immunosarc.stats._units import counts_per_million, log2_plus_one
 __all__ = [
     "Fits",
     "KaplanMeier",
+    "auc_as_log_odds_ratio",
     "auc_null_error",
     "benjamini_hochberg",
     "binomial_p_greater",
     "clopper_pearson",
     "counts_per_million",
     "cox",
-    "detectable_effect",
+    "detectable_auc",
+    "detectable_log_hazard_ratio",
     "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
     "log2_plus_one",
-    "log_hazard_ratio_null_error",
-    "log_odds_ratio_null_error",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
