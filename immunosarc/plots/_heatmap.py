@@ -207,4 +207,5 @@ def _keys(ax: Axes, clinical: list[_Track], *, missing: bool) -> None:
             handlelength=1.6,
         )
         ax.add_artist(key)
+        key.set_clip_on(False)  # else it does not count as part of the figure, and is cut off
         below += _LINE * (len(handles) + bool(title)) + 9

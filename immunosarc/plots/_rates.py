@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from immunosarc import schema
 from immunosarc.plots._axes import current, fitted_font, footnote, plain, say_why, titled
 from immunosarc.plots._palette import GRID, INK, MUTED, VERMILION, category_styles
-from immunosarc.plots._words import endpoint_label, percent_text
+from immunosarc.plots._words import endpoint_label, percent_text, stratum_label
 
 __all__ = ["rates"]
 
@@ -56,7 +56,7 @@ def rates(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _label(row: pd.Series) -> str:
-    stratum = "" if row["stratum"] == _ALL else f", stratum {row['stratum']}"
+    stratum = "" if row["stratum"] == _ALL else f", {stratum_label(str(row['stratum']))}"
     return plain(f"{endpoint_label(str(row['measure']))}{stratum}")
 
 
