@@ -195,7 +195,7 @@ def _keys(ax: Axes, clinical: list[_Track], *, missing: bool) -> None:
             ax,
             handles,
             [plain(name) for name in styles],
-            title=title or None,
+            title=plain(title) if title else None,
             loc="upper left",
             bbox_to_anchor=(left - 4 / width, 1 - below / height),
             borderaxespad=0,
