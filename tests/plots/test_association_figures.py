@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from immunosarc import plots
@@ -143,7 +144,7 @@ def test_the_few_and_the_planned_are_named_apart_from_each_other(association, ax
     plots.volcano(association(np.linspace(0.3, 0.8, 10), stamp=stamp, p_value=p), ax=ax, top=4)
     named = [text for text in ax.texts if text.get_text().startswith("feature_")]
     assert {text.get_text() for text in named} == {f"feature_{i}" for i in (0, 1, 2, 3, 9)}
-    ax.figure.canvas.draw()
+    FigureCanvasAgg(ax.figure).draw()
     boxes = sorted((Text.get_window_extent(text) for text in named), key=lambda box: box.y0)  # without arrows
     assert all(upper.y0 >= lower.y1 - 1 for lower, upper in itertools.pairwise(boxes))
     assert [text.get_fontweight() for text in named if text.get_text() == "feature_9"] == ["bold"]
