@@ -47,7 +47,7 @@ def render(figure: Figure, *, name: str, title: str) -> str:
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.08)
     svg = _COMMENT.sub("", _METADATA.sub("", buffer.getvalue()))
     svg = _TAG.sub(lambda tag: _ID.sub(f"{name}-", _PATH.sub(_short, tag.group())), svg)
     label = escape(title, quote=True)
