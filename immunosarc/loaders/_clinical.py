@@ -29,7 +29,8 @@ class Part:
     step : mapping
         What loading kept and left out, for the attrition.
     libraries : mapping of str to str
-        For samples: library (``sample_id`` in the file) -> sample id in the cohort.
+        For samples: library (``sample_id`` in the file) -> sample id in the cohort, in the
+        order of the file.
     owners : mapping of str to str
         For samples: library -> patient, also for those that leave.
     """
@@ -159,17 +160,11 @@ def _biopsies(
         _differences(read, named, by="sample_id", faults=faults)
     first = ~named["sample_id"].duplicated()
     stays = library[first].set_axis(biopsy[first])
-    verb = {"first": "replaced by the first one", "mean": "averaged with", "sum": "summed with"}[replicates.rule]
     merged = [
-        (
-            str(frame["patient_id"][line]),
-            str(library[line]),
-            f"library of {biopsy[line]}, {verb}: {stays[biopsy[line]]}",
-        )
+        (str(frame["patient_id"][line]), str(library[line]), f"row of {biopsy[line]}, like {stays[biopsy[line]]}")
         for line in frame.index[~first]
     ]
-    chosen = first if replicates.rule == "first" else pd.Series(True, index=frame.index)
-    return named[first], dict(zip(library[chosen], biopsy[chosen], strict=True)), merged
+    return named[first], dict(zip(library, biopsy, strict=True)), merged
 
 
 def long_part(name: str, read: ReadTable, patients: Part | None, faults: list[Fault]) -> Part:

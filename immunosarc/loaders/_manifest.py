@@ -79,8 +79,8 @@ class Replicates(_Part):
         Column of the [samples] file that names the biopsy a library (``sample_id``) belongs to.
         The biopsy's name becomes the sample id.
     rule : {"first", "mean", "sum"}
-        ``first`` keeps the first library in the order of the samples file, ``mean`` and ``sum``
-        combine all of them; ``sum`` is for counts.
+        ``first`` keeps, of those measured, the first library in the order of the samples file;
+        ``mean`` and ``sum`` combine all of them; ``sum`` is for counts.
     """
 
     of: str = Field(description="the column of the samples file that names the biopsy")
@@ -174,12 +174,6 @@ class AssayBlock(Block):
                 f"unit = {self.unit!r} is {schema.UNITS[self.unit]} and takes no pseudocount of "
                 f"{self.pseudocount:g}; for another one declare unit = 'log2'"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _only_counts_are_summed(self) -> AssayBlock:
-        if self.replicates and self.replicates.rule == "sum" and self.unit != "counts":
-            raise ValueError(f"replicates: rule 'sum' is for counts, unit is {self.unit!r}; use 'mean' or 'first'")
         return self
 
 
