@@ -24,7 +24,7 @@ from immunosarc.stats._inputs import (
     check_level,
     refuse,
 )
-from immunosarc.stats._permutation import Ties
+from immunosarc.stats._logrank import Ties
 
 __all__ = ["cox"]
 

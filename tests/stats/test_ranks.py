@@ -10,7 +10,7 @@ import pytest
 from scipy import special, stats
 
 from immunosarc.errors import ImmunosarcError
-from immunosarc.stats import mann_whitney, rank_sum_statistic
+from immunosarc.stats import _rank_sums, mann_whitney, rank_sum_statistic
 
 
 def pairs_won(values, group, strata=None):
@@ -43,6 +43,15 @@ def trial():
     values[:4, 4] = np.nan
     values[:, 4] = np.round(values[:, 4])
     return values, group
+
+
+def test_midranks_are_those_of_scipy():
+    rng = np.random.default_rng(1)
+    for high in (3, 10, 1000):
+        values = rng.integers(0, high, (40, 20)).astype(float)
+        values[rng.random(values.shape) < 0.2] = np.nan
+        expected = stats.rankdata(values, axis=0, nan_policy="omit")
+        np.testing.assert_array_equal(_rank_sums.midranks(values), expected)
 
 
 def test_agrees_with_r(oracles):
