@@ -46,6 +46,12 @@ class Record:
         """Whether the method can be called in this version."""
         return self.func is not None
 
+    def call(self, *arguments: Any, **named: Any) -> Any:
+        """Call the kernel."""
+        if self.func is None:
+            raise UnknownNameError(f"{self.name!r} is listed but not available in this version.")
+        return self.func(*arguments, **named)
+
     def __getattr__(self, name: str) -> Any:
         facts = self.__dict__.get("facts", {})
         if name in facts:
@@ -105,6 +111,10 @@ class Registry(Mapping[str, Record]):
                 f"{self._noun} {name!r} is listed but not available in this version. Available: {', '.join(self)}."
             )
         return record
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the record, or ``default`` where there is none that can be called."""
+        return self._records[name] if name in self else default
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, record in self._records.items() if record.available)

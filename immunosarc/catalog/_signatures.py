@@ -206,9 +206,7 @@ class Signatures(Mapping[str, Signature]):
         problems = [f"unknown signature {n!r}.{did_you_mean(n, self)}" for n in names if n not in self]
         for noun, values in wanted.items():
             known = {str(getattr(signature, noun)) for signature in self.values()}
-            problems += [
-                f"unknown {noun} {v!r}.{did_you_mean(v, known)}" for v in values or () if v not in known
-            ]
+            problems += [f"unknown {noun} {v!r}.{did_you_mean(v, known)}" for v in values or () if v not in known]
         raise_together(UnknownNameError, "the choice of signatures", problems)
         chosen = [self[name] for name in dict.fromkeys(names)] if names else list(self.values())
         for noun, values in wanted.items():

@@ -192,7 +192,7 @@ CHANGE = Table(
         "hodges_lehmann": _number("Hodges-Lehmann shift: median of the Walsh averages"),
         "conf_low": _number("lower confidence limit of the shift"),
         "conf_high": _number("upper confidence limit of the shift"),
-        "statistic": _number("signed-rank statistic, sum of positive ranks"),
+        "statistic": _number("standardized signed-rank statistic"),
         "p_value": _number("two-sided exact signed-rank p of this feature alone", low=0, high=1),
         "p_maxt": _number("step-down maxT p within the family, by sign flips", low=0, high=1),
         "q_value": _number("Benjamini-Hochberg within the family", low=0, high=1),

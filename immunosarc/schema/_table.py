@@ -129,13 +129,13 @@ class Table:
         SchemaError
             When anything is missing, of the wrong kind or not allowed.
         """
-        placed = self._place_index(frame)
+        placed = self._prepared(frame)
         raise_together(SchemaError, f"table '{self.name}'", [str(p) for p in self.problems(placed)])
         return self._coerce(placed)
 
     def problems(self, frame: pd.DataFrame) -> list[Problem]:
         """Return every problem of a table; the list is empty when it is right."""
-        placed = self._place_index(frame)
+        placed = self._prepared(frame)
         found = self._structure_problems(placed)
         found += self._value_problems(placed)
         if not found:
@@ -168,10 +168,15 @@ class Table:
             ]
         )
 
-    def _place_index(self, frame: pd.DataFrame) -> pd.DataFrame:
-        if self.index and self.index in frame.columns:
-            return frame.set_index(self.index)
-        return frame
+    def _prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """With the index in its place; an empty cell of a text column is a missing value."""
+        placed = frame.set_index(self.index) if self.index and self.index in frame.columns else frame
+        blank = {
+            name: placed[name].mask(placed[name].astype("string").str.strip() == "")
+            for name, column in self.columns.items()
+            if column.kind == "text" and name in placed.columns and not placed.columns.has_duplicates
+        }
+        return placed.assign(**blank)
 
     def _structure_problems(self, frame: pd.DataFrame) -> list[Problem]:
         found = [
@@ -234,9 +239,6 @@ class Table:
         others = [name for name in frame.columns if name not in self.columns]
         types = {name: _DTYPES[self.columns[name].kind] for name in declared}
         result = frame[[*declared, *others]].astype(types)
-        for name in declared:
-            if self.columns[name].kind == "text":  # an empty cell is a missing value
-                result[name] = result[name].mask(result[name].str.strip() == "")
         if self.index:
             result.index = pd.Index(result.index.astype(str), name=self.index, dtype=object)
         result.attrs = dict(frame.attrs)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._cox import cox
+from immunosarc.stats._detectability import (
+    auc_as_log_odds_ratio,
+    auc_null_error,
+    detectable_auc,
+    detectable_log_hazard_ratio,
+)
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._logistic import firth_logistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import (
@@ -14,16 +22,26 @@ from immunosarc.stats._permutation import (
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
+from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
+from immunosarc.stats._units import counts_per_million, log2_plus_one
 
 __all__ = [
     "Fits",
     "KaplanMeier",
+    "auc_as_log_odds_ratio",
+    "auc_null_error",
     "benjamini_hochberg",
     "binomial_p_greater",
     "clopper_pearson",
+    "counts_per_million",
+    "cox",
+    "detectable_auc",
+    "detectable_log_hazard_ratio",
+    "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
+    "log2_plus_one",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
@@ -31,6 +49,8 @@ __all__ = [
     "permute_within",
     "rank_sum_null",
     "rank_sum_statistic",
+    "sign_flips",
     "signed_rank",
+    "signed_rank_null",
     "step_down_maxt",
 ]

@@ -72,6 +72,11 @@ class Fits:
         filled = {name: np.where(hopeless, np.nan, columns.get(name, blank)) for name in numbers}
         return cls(n=counts[0], n_events=counts[1], status=status, **filled)
 
+    @classmethod
+    def join(cls, blocks: list[Fits]) -> Fits:
+        """Put blocks of features one after the other."""
+        return cls(**{f.name: np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(cls)})
+
 
 def statuses(n_features: int, *reasons: tuple[BoolArray, str | Callable[[int], str]]) -> StatusArray:
     """Return ``"ok"`` or the first reason that holds, for each feature.

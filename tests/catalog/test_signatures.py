@@ -40,8 +40,9 @@ def american(text):
         ("tumour", "tumor"),
         ("Tumour", "Tumor"),
         ("programme", "program"),
-        ("alised", "alized"),
-        ("arised", "arized"),
+        ("normalised", "normalized"),
+        ("residualised", "residualized"),
+        ("vascularised", "vascularized"),
         ("paralogues", "paralogs"),
         ("centre", "center"),
         ("signalling", "signaling"),
@@ -173,12 +174,12 @@ def test_defect_3_two_disjoint_tls_sets(found):
     assert "y_linked:EIF1AY" in found["tls_cabrita9"].flags
 
 
-def test_defect_4_impres_is_pairs(found):
-    impres = found["impres15"]
-    assert len(impres.pairs) == 15
-    assert len({gene for pair in impres.pairs for gene in pair}) == 15
-    assert set(impres.genes) == {gene for pair in impres.pairs for gene in pair}
-    assert ("CD28", "CD276") in impres.pairs
+def test_defect_4_checkpoint_score_is_pairs(found):
+    paired = found["impres15"]
+    assert len(paired.pairs) == 15
+    assert len({gene for pair in paired.pairs for gene in pair}) == 15
+    assert set(paired.genes) == {gene for pair in paired.pairs for gene in pair}
+    assert ("CD28", "CD276") in paired.pairs
 
 
 def test_defect_6_effector_variants(found):

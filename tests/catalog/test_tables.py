@@ -39,9 +39,7 @@ def test_histologies():
     assert set(parents) <= set(table.index)
     assert parents["DDLPS"] == "LPS"
     assert table["source"].str.contains("NCT04028063").all()
-    names = [
-        n for column in ("synonyms", "former_names") for cell in table[column] for n in cell.split("; ") if n
-    ]
+    names = [n for column in ("synonyms", "former_names") for cell in table[column] for n in cell.split("; ") if n]
     assert len(set(names)) == len(names)
     assert not set(names) & set(table["label"])
 

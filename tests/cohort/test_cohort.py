@@ -154,7 +154,9 @@ def test_write_and_read_back_equal(cohort: ims.Cohort, tmp_path) -> None:
 
 def test_equals_sees_a_single_changed_value(cohort: ims.Cohort, parts: dict) -> None:
     parts["assays"]["rna"] = ims.make_assay(
-        pd.DataFrame([[1.5, 0.1], [3.0, np.nan], [2.0, 7.5]], index=["P1a", "P1b", "P2a"], columns=["GZMA", "PRF1"]),
+        pd.DataFrame(
+            [[1.5, 0.1], [3.0, np.nan], [2.0, 7.5]], index=["P1a", "P1b", "P2a"], columns=["GZMA", "PRF1"]
+        ),
         unit="tpm",
     )
     assert not ims.Cohort(**parts).equals(cohort)
@@ -177,9 +179,7 @@ def test_future_string_type_of_pandas_is_stored(cohort: ims.Cohort, tmp_path) ->
 def test_attrition_counts_reconcile(cohort: ims.Cohort) -> None:
     table = cohort.at("pre").per_patient(pd.DataFrame({"cyt": [1.0]}, index=["P1a"]))
     loading = [{"step": "samples file", "kept": 3, "left_out": [["P1", "P1c", "technical replicate"]]}]
-    whole = ims.Cohort(
-        cohort.patients, cohort.samples, provenance={**cohort.provenance, "loading": loading}
-    )
+    whole = ims.Cohort(cohort.patients, cohort.samples, provenance={**cohort.provenance, "loading": loading})
     flow = ims.attrition(whole, table)
     counts = flow.groupby("step", sort=False)["kept"].agg(["size", "sum"])
     assert counts.loc["samples file"].tolist() == [4, 3]

@@ -1,0 +1,223 @@
+"""Do the tests of immunosarc.stats keep their promises with 30 patients? Simulated, with Monte-Carlo error.
+
+    python benchmarks/calibrate.py --simulations 2000
+
+writes docs/calibration.md. The tests run the same functions, shorter.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from immunosarc.stats import (
+    auc_as_log_odds_ratio,
+    cox,
+    detectable_auc,
+    detectable_log_hazard_ratio,
+    firth_logistic,
+    hodges_lehmann,
+    logrank_score_null,
+    logrank_score_statistic,
+    mann_whitney,
+    permute_within,
+    rank_sum_null,
+    rank_sum_statistic,
+    signed_rank,
+    step_down_maxt,
+)
+
+Floats = NDArray[np.float64]
+SCHEDULE = np.repeat([1, 2], [16, 14])  # the two schedule stages of the trial
+RESPONSE = np.r_[np.arange(16) < 9, np.arange(14) < 1]  # 9 of 16 and 1 of 14 respond
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A simulated share and what it was promised to be."""
+
+    what: str
+    promised: float
+    share: float
+    simulations: int
+    promise: str = "is"  # "at most" for exact tests, "at least" for exact intervals
+
+    @property
+    def error(self) -> float:
+        """Monte-Carlo standard error of the share."""
+        return float(np.sqrt(self.share * (1 - self.share) / self.simulations))
+
+
+def rate(what: str, promised: float, hits: Floats | NDArray[np.bool_], promise: str = "is") -> Rate:
+    return Rate(what, promised, float(np.mean(hits)), len(hits), promise)
+
+
+# One column is one simulated trial: all of them go through a single call.
+
+
+def null_rejections(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of p <= 0.05 where nothing is associated."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(30, simulations))
+    group = np.arange(30) < 10
+    time, event = rng.exponential(size=30), np.arange(30) % 4 > 0
+    yield rate("mann_whitney p_value, 10 v 20", 0.05, mann_whitney(noise, group).p_value <= 0.05, "at most")
+    yield rate("mann_whitney p_exact, 10 v 20", 0.05, mann_whitney(noise, group).p_exact <= 0.05, "at most")
+    stratified = mann_whitney(noise + 2.0 * SCHEDULE[:, None], RESPONSE, strata=SCHEDULE).p_value
+    yield rate("mann_whitney p_value, strata 9/16 and 1/14", 0.05, stratified <= 0.05, "at most")
+    yield rate("firth_logistic p_value, 10 of 30", 0.05, firth_logistic(noise, group).p_value <= 0.05)
+    yield rate("cox p_value (Wald), 30 patients, 22 events", 0.05, cox(noise, time, event).p_value <= 0.05)
+    yield rate("signed_rank p_exact, 30 pairs", 0.05, signed_rank(noise).p_exact <= 0.05, "at most")
+    tied = np.round(noise[:15])
+    yield rate("signed_rank p_exact, 15 pairs, ties and zeros", 0.05, signed_rank(tied).p_exact <= 0.05, "at most")
+
+
+def familywise_errors(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of panels of 25 noise features, some missing, with any step-down maxT p <= 0.05."""
+    false_leads = np.zeros((2, simulations), dtype=bool)
+    for trial in range(simulations):
+        panel, time, event = _noise_panel(seed, trial)
+        orders = permute_within(SCHEDULE, 199, seed=trial)
+        found = rank_sum_statistic(panel, RESPONSE, strata=SCHEDULE)
+        null = rank_sum_null(panel, RESPONSE, orders, strata=SCHEDULE)
+        false_leads[0, trial] = np.nanmin(step_down_maxt(found, null)) <= 0.05
+        found = logrank_score_statistic(panel, time, event, strata=SCHEDULE)
+        null = logrank_score_null(panel, time, event, permutations=orders, strata=SCHEDULE)
+        false_leads[1, trial] = np.nanmin(step_down_maxt(found, null)) <= 0.05
+    yield rate("maxT of rank sums, any of 25, strata, missing values", 0.05, false_leads[0], "at most")
+    yield rate("maxT of log-rank scores, any of 25, strata, missing values", 0.05, false_leads[1], "at most")
+
+
+def _noise_panel(seed: int, trial: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Correlated noise that differs between strata, as does the outcome; two patterns of missing values."""
+    rng = np.random.default_rng([seed, trial])
+    panel = rng.normal(size=(30, 25)) + rng.normal(size=(30, 1)) + 2.0 * SCHEDULE[:, None]
+    panel[rng.random(30) < 0.3, :8] = np.nan
+    panel[rng.random(30) < 0.1, 8:16] = np.nan
+    time = rng.exponential(size=30) / SCHEDULE
+    return panel, np.ceil(time * 6), rng.random(30) < 0.7
+
+
+def coverages(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of 95% intervals that hold the truth."""
+    rng = np.random.default_rng(seed)
+    group = np.arange(30) < 10
+    noise = rng.normal(size=(30, simulations))
+    for auc in (0.5, 0.7, 0.8, 0.9, 0.95, 0.99):
+        shift = np.sqrt(2.0) * special.ndtri(auc)
+        fits = mann_whitney(noise + shift * group[:, None], group)
+        yield rate(f"mann_whitney interval, 10 v 20, AUC {auc}", 0.95, _holds(fits, auc), "about")
+        fits = mann_whitney(noise + shift * RESPONSE[:, None] + 3.0 * SCHEDULE[:, None], RESPONSE, strata=SCHEDULE)
+        yield rate(f"mann_whitney interval, strata 9/16 and 1/14, AUC {auc}", 0.95, _holds(fits, auc), "about")
+    for slope in (0.0, 1.0, 2.0):
+        yield rate(f"firth_logistic interval, 30 patients, log odds ratio {slope:g}", 0.95,
+                   _firth_holds(slope, simulations, rng), "about")  # fmt: skip
+    for name, draw in (("normal", noise), ("uniform", rng.random((30, simulations)) - 0.5)):
+        yield rate(
+            f"hodges_lehmann interval, 30 {name} differences", 0.95, _holds(hodges_lehmann(draw), 0.0), "at least"
+        )
+    few = hodges_lehmann(noise[:9] + 1.5)
+    yield rate("hodges_lehmann interval, 9 normal differences", 0.95, _holds(few, 1.5), "at least")
+
+
+def _holds(fits: object, truth: float) -> NDArray[np.bool_]:
+    return (fits.conf_low <= truth) & (truth <= fits.conf_high)  # type: ignore[attr-defined]
+
+
+def _firth_holds(slope: float, simulations: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """The outcome is drawn anew for each trial, so each is a call of its own."""
+    holds = np.zeros(simulations, dtype=bool)
+    for trial in range(simulations):
+        x = rng.normal(size=(30, 1))
+        happened = rng.random(30) < special.expit(slope * x[:, 0] - 0.7)
+        holds[trial] = _holds(firth_logistic(x, happened), slope)[0]
+    return holds
+
+
+def powers(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of trials that find the effect said to be detectable with 80% power at two-sided 0.05."""
+    rng = np.random.default_rng(seed)
+    for cases, controls in ((10, 20), (15, 15), (5, 25), (30, 70)):
+        group = np.arange(cases + controls) < cases
+        auc = detectable_auc(_unit_normal(group.size), group, alpha=0.05).item()
+        shift = np.sqrt(2.0) * special.ndtri(auc) * group[:, None]
+        found = mann_whitney(rng.normal(size=(group.size, simulations)) + shift, group).p_value <= 0.05
+        yield rate(f"detectable auc {auc:.3f}, {cases} v {controls}", 0.8, found, "about")
+    for n, intercept in ((30, -0.7), (100, -0.7)):
+        yield _logistic_power(n, intercept, simulations, rng)
+    for n, censored in ((30, 0.2), (30, 0.6), (100, 0.3)):
+        yield _cox_power(n, censored, simulations, rng)
+
+
+def _unit_normal(n: int) -> Floats:
+    """One feature whose sample standard deviation is 1."""
+    values = special.ndtri((np.arange(n) + 0.5) / n)
+    return (values / values.std(ddof=1))[:, None]
+
+
+def _logistic_power(n: int, intercept: float, simulations: int, rng: np.random.Generator) -> Rate:
+    events = round(n * float(special.expit(intercept)))
+    scores, group = _unit_normal(n), np.arange(n) < events
+    slope = auc_as_log_odds_ratio(detectable_auc(scores, group, alpha=0.05), scores, group).item()
+    found = np.zeros(simulations, dtype=bool)
+    for trial in range(simulations):
+        x = rng.normal(size=(n, 1))
+        happened = rng.random(n) < special.expit(slope * x[:, 0] + intercept * np.sqrt(1 + slope**2 / 2.9))
+        found[trial] = firth_logistic(x, happened).p_value[0] <= 0.05
+    return rate(f"detectable log odds ratio {slope:.2f} per SD, about {events} of {n}", 0.8, found, "about")
+
+
+def _cox_power(n: int, censored: float, simulations: int, rng: np.random.Generator) -> Rate:
+    events = n - round(n * censored)
+    slope = detectable_log_hazard_ratio(_unit_normal(n), np.arange(n) < events, alpha=0.05).item()
+    found = np.zeros(simulations, dtype=bool)
+    for trial in range(simulations):
+        x = rng.normal(size=(n, 1))
+        time = rng.exponential(size=n) * np.exp(-slope * x[:, 0])
+        cut = np.sort(time)[events - 1]  # follow-up ends with the last of the counted events
+        found[trial] = cox(x, np.minimum(time, cut), time <= cut).p_value[0] <= 0.05
+    return rate(f"detectable log hazard ratio {slope:.2f} per SD, {events} events of {n}", 0.8, found, "about")
+
+
+SECTIONS: dict[str, Callable[[int, int], Iterator[Rate]]] = {
+    "Type I error (nothing is associated, p <= 0.05)": null_rejections,
+    "Family-wise error (any false lead in a panel)": familywise_errors,
+    "Coverage of 95% intervals": coverages,
+    "Power at the effect called detectable (two-sided 0.05, normal feature)": powers,
+}
+
+
+def table(simulations: int, seed: int) -> str:
+    """Markdown of all sections."""
+    lines = [
+        "# Calibration of the statistics",
+        "",
+        f"Made by `python benchmarks/calibrate.py --simulations {simulations} --seed {seed}`.",
+        "The error is the Monte-Carlo standard error of the simulated share.",
+    ]
+    for title, section in SECTIONS.items():
+        lines += ["", f"## {title}", "", "| what | promised | simulated | error |", "|---|---|---|---|"]
+        for found in section(simulations, seed):
+            words = "" if found.promise == "is" else f"{found.promise} "
+            lines.append(f"| {found.what} | {words}{found.promised:g} | {found.share:.4f} | {found.error:.4f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "calibration.md")
+    arguments = parser.parse_args()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(table(arguments.simulations, arguments.seed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

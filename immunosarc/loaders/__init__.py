@@ -1,0 +1,19 @@
+"""Files -> Cohort: manifests, text tables, and every reason why a file cannot be read as declared."""
+
+from immunosarc.loaders._draft import draft_manifest
+from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
+from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, TableBlock
+from immunosarc.loaders._parse import read_manifest
+
+__all__ = [
+    "AssayBlock",
+    "Block",
+    "Manifest",
+    "ManifestCheck",
+    "Replicates",
+    "TableBlock",
+    "check_manifest",
+    "draft_manifest",
+    "load_cohort",
+    "read_manifest",
+]

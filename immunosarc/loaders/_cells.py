@@ -1,0 +1,212 @@
+"""One column: from the text of its cells to values, with a sentence for every cell that fails."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from immunosarc import schema
+from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
+from immunosarc.loaders._fault import Fault, in_lines
+from immunosarc.loaders._privacy import calendar_dates
+
+__all__ = ["ColumnPlan", "parse_number", "read_cells", "value_problem"]
+
+FLAGS = {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "1": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+    "0": False,
+}
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_LEADING_ZERO = re.compile(r"\s*[+-]?0[0-9]")
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """What the manifest and the schema say of one column.
+
+    Attributes
+    ----------
+    name, source : str
+        Our name, and the column of the file.
+    block : str
+        ``"[patients]"``, for the cure.
+    column : schema.Column or None
+        None when the column is extra: kept as it is.
+    is_id : bool
+        Whether it holds patient or sample ids, which must not carry blanks at their ends.
+    recode : mapping or None
+        Code in the file -> value.
+    missing : tuple of str
+        Codes that mean "missing", beside the empty cell.
+    """
+
+    name: str
+    source: str
+    block: str
+    column: schema.Column | None = None
+    is_id: bool = False
+    recode: Mapping[str, Any] | None = None
+    missing: tuple[str, ...] = field(default=())
+
+
+def parse_number(text: str) -> float | None:
+    """Return the number a cell says, or None; no decimal comma, no thousands separator."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def read_cells(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault]) -> tuple[pd.Series, pd.Series]:
+    """Return the values of a column, and which cells could not be read.
+
+    Parameters
+    ----------
+    file : str
+        For the messages.
+    cells : Series of str
+        The index is the line in the file.
+    plan : ColumnPlan
+    faults : list of Fault
+        What is wrong is added here.
+
+    Returns
+    -------
+    values, wrong : Series
+        Missing cells are NA; ``wrong`` marks cells that a fault names.
+    """
+    missing = (cells.str.strip() == "") | cells.isin(plan.missing)
+    wrong = _date_faults(file, cells, plan, faults)
+    readable = ~missing & ~wrong
+    read, problem = _reader(plan, cells[readable])
+    values = pd.Series(pd.NA, index=cells.index, dtype=object)
+    parsed = {text: read(text) for text in dict.fromkeys(cells[readable])}
+    failed = [text for text, value in parsed.items() if value is None]
+    for text in failed:
+        kind, words = problem(text)
+        at = in_lines(cells.index[readable & (cells == text)])
+        faults.append(Fault(kind, f"{file} {at}, column {plan.source!r}: {words}"))
+    wrong |= readable & cells.isin(failed)
+    fine = readable & ~wrong
+    values[fine] = cells[fine].map(parsed)
+    return _typed(values, plan), wrong
+
+
+def _date_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault]) -> pd.Series:
+    dates = calendar_dates(cells, are_ids=plan.is_id)
+    if dates.any():
+        cure = (
+            "use study numbers"
+            if plan.is_id
+            else "dates leave as study days (first dose = 1, the day before = -1)"
+        )
+        what = f"column {plan.source!r}: looks like a calendar date; {cure}"
+        faults.append(Fault(PrivacyError, f"{file} {in_lines(cells.index[dates])}, {what}"))
+    return dates
+
+
+Read = Callable[[str], Any]
+Problem = Callable[[str], tuple[type[ImmunosarcError], str]]
+
+
+def _reader(plan: ColumnPlan, cells: pd.Series) -> tuple[Read, Problem]:
+    """Return how a cell of this column is read, and what to say when it cannot be."""
+    column = plan.column
+    if plan.recode is not None:
+        recode = plan.recode
+        return recode.get, lambda text: (
+            ManifestError,
+            f"code {text!r} is not listed in {plan.block} recode.{plan.name}; add it to recode",
+        )
+    if column is None:
+        return _extra_reader(cells), lambda text: (DataFileError, f"{text!r} cannot be read")
+    if column.kind == "number":
+        return parse_number, lambda text: (DataFileError, _not_a_number(text))
+    if column.kind == "flag":
+        return FLAGS.get, lambda text: (
+            ManifestError,
+            f"{text!r} is not true/false/1/0; say what it means: "
+            f"{plan.block} recode = {{ {plan.name} = {{ {_quoted(text)} = true }} }}, or false",
+        )
+    if column.values:
+        allowed = {value: value for value in column.values}
+        return allowed.get, lambda text: (
+            ManifestError,
+            f"{text!r} is not one of {', '.join(allowed)}; say what it means: "
+            f'{plan.block} recode = {{ {plan.name} = {{ {_quoted(text)} = "{column.values[0]}" }} }}, '
+            "or whichever it is, for every code of the column",
+        )
+    if plan.is_id:
+        return _id, lambda text: (DataFileError, f"{text!r} has a blank at its end or beginning; remove it")
+    return str, lambda text: (DataFileError, f"{text!r} cannot be read")
+
+
+def _id(text: str) -> str | None:
+    return text if text == text.strip() else None
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _not_a_number(text: str) -> str:
+    if parse_number(text.replace(",", "")) is not None or parse_number(text.replace(",", ".")) is not None:
+        return f"{text!r} is not a number; write a decimal point and no thousands separator"
+    return f"{text!r} is not a number; correct it, or list it in missing = [{_quoted(text)}] if it means missing"
+
+
+def _extra_reader(cells: pd.Series) -> Read:
+    """An extra column is numeric when every cell is a number; 007 is a name and not a number."""
+    distinct = cells.unique()
+    numeric = len(distinct) > 0 and all(
+        parse_number(text) is not None and not _LEADING_ZERO.match(text) for text in distinct
+    )
+    return parse_number if numeric else str
+
+
+def _typed(values: pd.Series, plan: ColumnPlan) -> pd.Series:
+    if plan.column is not None:
+        kind = plan.column.kind
+    else:
+        filled = values.dropna()
+        if len(filled) and all(isinstance(value, bool) for value in filled):
+            kind = "flag"
+        elif len(filled) and all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in filled
+        ):
+            kind = "number"
+        else:
+            kind = "text"
+    if kind == "number":
+        return values.where(values.notna(), np.nan).astype(float)
+    if kind == "flag":
+        return values.astype("boolean")
+    return values.map(str, na_action="ignore").astype("string")
+
+
+def value_problem(plan: ColumnPlan, value: Any) -> str | None:
+    """Return why a recoded value does not fit its column; None when it does."""
+    column = plan.column
+    if column is None:
+        return None
+    if column.kind == "flag" and not isinstance(value, bool):
+        return f"{value!r} is not true or false"
+    if column.kind == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
+        return f"{value!r} is not a number"
+    if column.kind == "text" and not isinstance(value, str):
+        return f"{value!r} is not text; put it in quotes"
+    if column.values and value not in column.values:
+        return f"{value!r} is not one of {', '.join(column.values)}"
+    return None

@@ -1,0 +1,264 @@
+"""The whole way: a manifest and its files, checked together, become a cohort."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import immunosarc
+from immunosarc import schema
+from immunosarc.cohort import Cohort
+from immunosarc.errors import CohortError, ImmunosarcError, ManifestError, did_you_mean, raise_together
+from immunosarc.loaders._assay import read_assay
+from immunosarc.loaders._block import read_block
+from immunosarc.loaders._clinical import Part, long_part, patients_part, samples_part
+from immunosarc.loaders._fault import Fault, error_of
+from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, TableBlock
+from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
+from immunosarc.loaders._source import Source
+
+__all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
+
+AnyPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ManifestCheck:
+    """What checking a manifest and its files found.
+
+    Attributes
+    ----------
+    subject : str
+        ``"manifest NAME.toml"``, for the head of a message.
+    problems : tuple of str
+        One line each, with file, line, column, value and cure; empty when all is right.
+    error : type
+        The class under which :func:`load_cohort` raises the problems.
+    cohort : Cohort or None
+        What was loaded; None when there is a problem.
+    """
+
+    subject: str
+    problems: tuple[str, ...]
+    error: type[ImmunosarcError]
+    cohort: Cohort | None
+
+
+def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohort:
+    r"""Return the patients, samples and measurements that a manifest declares, or every reason why not.
+
+    Nothing is guessed and nothing is dropped in silence: a value that the manifest does not
+    list stops the loading, and rows that ``keep`` or a replicate rule leaves out are in
+    ``provenance["loading"]``, where :func:`immunosarc.attrition` finds them.
+
+    Parameters
+    ----------
+    manifest : path
+        A TOML file; see :class:`Manifest`.
+    data_root : path, optional
+        The folder that its paths start from, and never leave; by default the manifest's own.
+
+    Returns
+    -------
+    Cohort
+        Durations in days; missing cells are missing values.
+
+    Raises
+    ------
+    ManifestError, DataFileError, UnitError, PrivacyError
+        With every problem of the manifest and of all its files, in one message.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "clinical.tsv").write_text("id\tbor\nP1\tPR\nP2\tPD\n")
+    >>> _ = (folder / "toy.toml").write_text('''
+    ... name = "toy"
+    ... [patients]
+    ... file = "clinical.tsv"
+    ... columns = { patient_id = "id", best_overall_response = "bor" }
+    ... ''')
+    >>> load_cohort(folder / "toy.toml").patients["best_overall_response"].tolist()
+    ['PR', 'PD']
+    """
+    checked = check_manifest(manifest, data_root=data_root)
+    raise_together(checked.error, checked.subject, checked.problems)
+    assert checked.cohort is not None  # noqa: S101 - there is one when there is no problem
+    return checked.cohort
+
+
+def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> ManifestCheck:
+    """Return every problem of a manifest and of the files it names; nothing is written.
+
+    Parameters
+    ----------
+    manifest : path
+        A TOML file.
+    data_root : path, optional
+        The folder that its paths start from; by default the manifest's own.
+
+    Returns
+    -------
+    ManifestCheck
+        ``.problems`` is empty when all is right, and ``.cohort`` is then the loaded cohort.
+
+    Examples
+    --------
+    >>> check_manifest("nowhere.toml").problems
+    ('nowhere.toml does not exist; give the path of a TOML file',)
+    """
+    path = Path(manifest)
+    source = Source(Path(data_root) if data_root is not None else path.parent)
+    faults: list[Fault] = []
+    parsed = parse_manifest(path, faults)
+    lock = _lock(path, faults)
+    parts = _read_parts(parsed, source, faults)
+    source.forget()
+    cohort = None
+    if parsed.manifest is not None and not faults:
+        provenance = _provenance(parsed, parsed.manifest, source, parts, lock)
+        try:
+            cohort = parts.cohort(provenance)
+        except CohortError as failure:
+            faults.append(Fault(CohortError, str(failure)))
+    problems = tuple(dict.fromkeys(fault.text for fault in faults))
+    return ManifestCheck(f"manifest {path.name}", problems, error_of(faults) if faults else ManifestError, cohort)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    patients: Part | None
+    samples: Part | None
+    tables: Mapping[str, Part]
+    assays: Mapping[str, tuple[Any, Mapping[str, Any]]]
+
+    def cohort(self, provenance: Mapping[str, Any]) -> Cohort:
+        """Put the parts together."""
+        assert self.patients is not None  # noqa: S101 - else there was a fault
+        given = {} if self.samples is None else {"samples": self.samples.frame}
+        return Cohort(
+            patients=self.patients.frame,
+            **given,
+            tables={name: part.frame for name, part in self.tables.items()},
+            assays={name: adata for name, (adata, _) in self.assays.items()},
+            provenance=provenance,
+        )
+
+    def steps(self) -> list[dict[str, Any]]:
+        """What each file kept and left out, in the order of reading."""
+        parts = [part for part in (self.patients, self.samples, *self.tables.values()) if part is not None]
+        return [dict(part.step) for part in parts] + [dict(step) for _, step in self.assays.values()]
+
+
+def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
+    """Read every block that can be read; a fault in one does not hide those in another."""
+    replicates, rules = _replicates(parsed, faults)
+    patients = samples = None
+    if (read := _table(parsed, ("patients",), schema.PATIENTS, source, faults)) is not None:
+        patients = patients_part(read, faults)
+    if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
+        samples = samples_part(read, patients, replicates, faults)
+    tables, assays = {}, {}
+    for where, block in parsed.blocks.items():
+        if where[0] == "tables" and _known_table(where[1], faults):
+            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults)
+            if read is not None:
+                tables[where[1]] = long_part(where[1], read, patients, faults)
+        elif isinstance(block, AssayBlock):
+            assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
+            if assay is not None:
+                assays[where[1]] = assay
+    if "samples" not in parsed.raw and parsed.raw.get("assays"):
+        faults.append(
+            Fault(ManifestError, "[samples] is missing; assays need a table that says whose each sample is")
+        )
+    return _Parts(patients, samples, tables, assays)
+
+
+def _table(
+    parsed: Parsed, where: tuple[str, ...], table: schema.Table, source: Source, faults: list[Fault]
+) -> Any:
+    block = parsed.blocks.get(where)
+    if not isinstance(block, TableBlock):
+        return None
+    unit = parsed.raw.get("time_unit")
+    known = unit if unit in ("days", "weeks", "months", "years") else None
+    return read_block(block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=known)
+
+
+def _known_table(name: str, faults: list[Fault]) -> bool:
+    if name in schema.LONG_TABLES:
+        return True
+    faults.append(Fault(ManifestError, f"[tables.{name}]: unknown table.{did_you_mean(name, schema.LONG_TABLES)}"))
+    return False
+
+
+def _replicates(parsed: Parsed, faults: list[Fault]) -> tuple[Replicates | None, dict[str, str]]:
+    """Return the rule that makes biopsies of libraries, and how each assay combines their numbers.
+
+    The biopsies are the cohort's samples, so there is one grouping column for all; an assay
+    may only choose another way to combine its libraries.
+    """
+    declared = {where: block.replicates for where, block in parsed.blocks.items() if block.replicates}
+    columns = sorted({rule.of for rule in declared.values()})
+    found = []
+    if len(columns) > 1:
+        found.append(f"replicates: of = {' and '.join(columns)} contradict each other; name one column")
+    samples = declared.get(("samples",)) or next(iter(declared.values()), None)
+    rules: dict[str, str] = {}
+    for where, block in parsed.blocks.items():
+        rule = declared.get(where) or samples
+        if rule is None or not isinstance(block, AssayBlock):
+            continue
+        rules[where[1]] = rule.rule
+        if rule.rule == "sum" and block.unit != "counts":
+            found.append(
+                f"replicates: rule 'sum' is for counts, the unit of [{'.'.join(where)}] is {block.unit!r}; "
+                "use 'mean' or 'first'"
+            )
+    faults += [Fault(ManifestError, text) for text in found]
+    return samples, rules
+
+
+def _lock(manifest: Path, faults: list[Fault]) -> dict[str, Any] | None:
+    """Return the content of the lock file beside the manifest, if there is one."""
+    path = manifest.with_name(f"{manifest.stem}.lock.toml")
+    if not path.is_file():
+        return None
+    found: list[Fault] = []
+    _, content = read_toml(path, found)
+    faults += found
+    return content
+
+
+def _provenance(
+    parsed: Parsed, manifest: Manifest, source: Source, parts: _Parts, lock: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    about = {key: getattr(manifest, key) for key in ("name", "title", "citation", "license", "source")}
+    return about | {
+        "caveats": list(manifest.caveats),
+        "manifest": {"file": parsed.path.name, "sha256": parsed.sha256},
+        "files": {file: dict(facts) for file, facts in source.files.items()},
+        "versions": {
+            "immunosarc": immunosarc.__version__,
+            **{name: importlib.metadata.version(name) for name in ("pandas", "anndata")},
+        },
+        "loading": parts.steps(),
+        "plan": _plain(manifest.plan),
+        **({"lock": _plain(lock)} if lock is not None else {}),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return TOML values as JSON can hold them: dates become text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value

@@ -1,0 +1,220 @@
+"""The manifest: which files make up a cohort, and what their columns, codes and units mean."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from immunosarc import schema
+from immunosarc.errors import did_you_mean
+
+__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "TableBlock", "TimeUnit"]
+
+TimeUnit = Literal["days", "weeks", "months", "years"]
+Plain = str | bool | int | float
+
+
+def _sha256(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise ValueError(f"{value!r} is not a SHA-256 (64 hexadecimal digits); take it from `sha256sum FILE`")
+    return value.lower()
+
+
+def _delimiter(value: str) -> str:
+    if value not in ("\t", ",", ";", "|"):
+        raise ValueError(f"{value!r} is not a delimiter; one of tab, ',', ';' and '|' is needed")
+    return value
+
+
+def _unit(value: str) -> str:
+    if value not in schema.UNITS:
+        raise ValueError(f"{value!r} is not a unit.{did_you_mean(value, schema.UNITS)}")
+    return value
+
+
+def _platform(value: str) -> str:
+    if value not in schema.PLATFORMS:
+        raise ValueError(f"{value!r} is not a platform.{did_you_mean(value, schema.PLATFORMS)}")
+    return value
+
+
+def _gene_id(value: str) -> str:
+    if value == "ensembl":
+        raise ValueError(
+            "'ensembl' cannot be read in this version; write gene symbols into the file and say gene_id = 'symbol'"
+        )
+    if value != "symbol":
+        raise ValueError(f"{value!r} is not known; 'symbol' is needed")
+    return value
+
+
+def _plain_values(value: dict[str, Any]) -> dict[str, Any]:
+    for key, one in value.items():
+        several = one if isinstance(one, list) else [one]
+        if not several or not all(isinstance(item, Plain) for item in several):
+            raise ValueError(f"{key!r}: text, a number or true/false is needed, or a list of them; found {one!r}")
+    return value
+
+
+def _recodings(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    for column, codes in value.items():
+        for code, meaning in codes.items():
+            if not isinstance(meaning, Plain):
+                raise ValueError(f"{column}: code {code!r} needs text, a number or true/false; found {meaning!r}")
+    return value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Replicates(_Part):
+    """How several libraries of one biopsy become one sample.
+
+    Attributes
+    ----------
+    of : str
+        Column of the [samples] file that names the biopsy a library (``sample_id``) belongs to.
+        The biopsy's name becomes the sample id.
+    rule : {"first", "mean", "sum"}
+        ``first`` keeps, of those measured, the first library in the order of the samples file;
+        ``mean`` and ``sum`` combine all of them; ``sum`` is for counts.
+    """
+
+    of: str = Field(description="the column of the samples file that names the biopsy")
+    rule: Literal["first", "mean", "sum"] = Field(description="'first', 'mean' or 'sum'")
+
+
+class Block(_Part):
+    """One file of a manifest.
+
+    Attributes
+    ----------
+    file : str
+        Path below the data root, with ``/`` between folders.
+    sha256 : str, optional
+        The hash of the file as it was when the manifest was written.
+    url : str, optional
+        Where the file can be fetched.
+    delimiter : str, optional
+        Needed when the name ends neither in .tsv, .txt nor .csv (each also with .gz).
+    missing : list of str
+        Codes that mean "missing"; an empty cell always does.
+    """
+
+    file: str = Field(description="the path of a file below the data root")
+    sha256: Annotated[str, AfterValidator(_sha256)] | None = None
+    url: str | None = None
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    missing: list[str] = []
+
+
+class TableBlock(Block):
+    """A clinical table: patients, samples or a long table.
+
+    Attributes
+    ----------
+    columns : dict of str to str
+        Our name -> column of the file. Without it, the file's columns that carry our names are
+        taken, and no others.
+    recode : dict of str to dict
+        Our name -> {code in the file -> value}. Every code must be listed.
+    keep : dict
+        Column of the file -> value, or list of values, of the rows that stay.
+    replicates : Replicates, optional
+        For [samples]: several libraries of one biopsy.
+    """
+
+    columns: dict[str, str] = {}
+    recode: Annotated[dict[str, dict[str, Any]], AfterValidator(_recodings)] = {}
+    keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    replicates: Replicates | None = None
+
+
+class AssayBlock(Block):
+    """A table of measurements, genes by samples or samples by genes.
+
+    Attributes
+    ----------
+    unit : str
+        One of ``schema.UNITS``.
+    orientation : {"genes_by_samples", "samples_by_genes"}
+        Which of the two names the rows.
+    gene_id : {"symbol"}
+        How features are named.
+    platform : str, optional
+        One of ``schema.PLATFORMS``.
+    pseudocount : float, optional
+        What was added before the logarithm; needed for unit ``"log2"``.
+    gene_lengths : str, optional
+        Path of a table of gene lengths; kept as declared.
+    replicates : Replicates, optional
+        Overrides the rule of [samples] for this assay.
+    """
+
+    unit: Annotated[str, AfterValidator(_unit)] = Field(description=f"one of {', '.join(schema.UNITS)}")
+    orientation: Literal["genes_by_samples", "samples_by_genes"] = Field(
+        description="'genes_by_samples' or 'samples_by_genes'"
+    )
+    gene_id: Annotated[str, AfterValidator(_gene_id)] = Field(description="'symbol'")
+    platform: Annotated[str, AfterValidator(_platform)] | None = None
+    pseudocount: float | None = None
+    gene_lengths: str | None = None
+    replicates: Replicates | None = None
+
+    @model_validator(mode="after")
+    def _logs_say_their_pseudocount(self) -> AssayBlock:
+        if self.unit == "log2" and self.pseudocount is None:
+            raise ValueError("unit = 'log2' needs pseudocount = ...: what was added before the logarithm")
+        added = 1.0 if self.unit.startswith("log2_") else None
+        if self.unit != "log2" and self.pseudocount not in (None, added):
+            raise ValueError(
+                f"unit = {self.unit!r} is {schema.UNITS[self.unit]} and takes no pseudocount of "
+                f"{self.pseudocount:g}; for another one declare unit = 'log2'"
+            )
+        return self
+
+
+class Manifest(_Part):
+    """What a cohort's files are and what they mean; nothing in them is guessed.
+
+    Attributes
+    ----------
+    name : str
+        Short name of the cohort.
+    title, citation, license, source : str
+        For the report and for those who use the data.
+    time_unit : {"days", "weeks", "months", "years"}, optional
+        Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
+    caveats : list of str
+        What a reader of the results has to know.
+    patients, samples : TableBlock
+        The clinical tables; ``samples`` is needed for assays.
+    assays : dict of str to AssayBlock
+        Measurements, by the name they get in the cohort.
+    tables : dict of str to TableBlock
+        Long tables, by the names of ``schema.LONG_TABLES``.
+    plan : dict
+        The analysis plan, kept as it is.
+
+    Examples
+    --------
+    >>> manifest = Manifest(name="toy", patients=TableBlock(file="clinical.tsv"))
+    >>> manifest.patients.file
+    'clinical.tsv'
+    """
+
+    name: str = Field(description="a short name of the cohort")
+    title: str = ""
+    citation: str = ""
+    license: str = ""
+    source: str = ""
+    time_unit: TimeUnit | None = None
+    caveats: list[str] = []
+    patients: TableBlock = Field(description="a table with file, columns, ...")
+    samples: TableBlock | None = None
+    assays: dict[str, AssayBlock] = {}
+    tables: dict[str, TableBlock] = {}
+    plan: dict[str, Any] = {}

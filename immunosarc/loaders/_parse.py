@@ -1,0 +1,217 @@
+"""Reading a manifest: every mistake in words, and the blocks that are right all the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from immunosarc.errors import ManifestError, did_you_mean, raise_together
+from immunosarc.loaders._fault import Fault
+from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, TableBlock
+
+__all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
+
+UNKNOWN = "?"
+Where = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A manifest as far as it can be read.
+
+    ``manifest`` is None when anything in it is wrong; ``blocks`` still holds those parts
+    that are right, so that their files are checked in the same go.
+    """
+
+    path: Path
+    sha256: str
+    manifest: Manifest | None
+    blocks: Mapping[Where, TableBlock | AssayBlock]
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
+    r"""Return what a manifest declares, without looking at the files it names.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ManifestError
+        With every mistake: broken TOML, unknown keys, values still ``"?"``, missing keys.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> text = 'name = "toy"\n[patients]\nfile = "clinical.tsv"\n'
+    >>> _ = (folder / "toy.toml").write_text(text)
+    >>> read_manifest(folder / "toy.toml").name
+    'toy'
+    """
+    faults: list[Fault] = []
+    parsed = parse_manifest(path, faults)
+    raise_together(ManifestError, f"manifest {Path(path).name}", [fault.text for fault in faults])
+    assert parsed.manifest is not None  # noqa: S101 - no faults, so it was read
+    return parsed.manifest
+
+
+def parse_manifest(path: str | os.PathLike[str], faults: list[Fault]) -> Parsed:
+    """Read a manifest; what is wrong is added to ``faults``."""
+    place = Path(path)
+    data, raw = read_toml(place, faults)
+    digest = hashlib.sha256(data).hexdigest()
+    if raw is None:
+        return Parsed(place, digest, None, {})
+    unknown = list(_unknown_values(raw))
+    faults += [Fault(ManifestError, _fill_in(where)) for where in unknown]
+    try:
+        manifest: Manifest | None = Manifest.model_validate(raw)
+        wrong: list[Any] = []
+    except ValidationError as failure:
+        manifest, wrong = None, failure.errors()
+    shown = [error for error in wrong if not _explained(_where(error), unknown)]
+    faults += [Fault(ManifestError, text) for text in dict.fromkeys(_in_words(error) for error in shown)]
+    bad = [_where(error) for error in wrong if error["type"] != "extra_forbidden"] + unknown
+    blocks = dict(_right_blocks(raw, bad))
+    return Parsed(place, digest, None if unknown else manifest, blocks, raw)
+
+
+def read_toml(path: Path, faults: list[Fault]) -> tuple[bytes, dict[str, Any] | None]:
+    """Read a TOML file; None when it cannot be read, and why is added to ``faults``."""
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as failure:
+        why = "does not exist" if isinstance(failure, FileNotFoundError) else f"cannot be read ({failure})"
+        faults.append(Fault(ManifestError, f"{path} {why}; give the path of a TOML file"))
+        return b"", None
+    try:
+        return data, tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as failure:
+        line = data.count(b"\n", 0, failure.start) + 1
+        what = f"line {line} holds byte 0x{data[failure.start]:02X}, which is not UTF-8; save the file as UTF-8"
+    except tomllib.TOMLDecodeError as failure:
+        what = f"this is not TOML: {failure}"
+    except RecursionError:
+        what = "this is not TOML that can be read: brackets are nested too deeply"
+    faults.append(Fault(ManifestError, f"{path.name}: {what}"))
+    return data, None
+
+
+def _unknown_values(value: Any, where: Where = ()) -> Iterator[Where]:
+    """Every key that still holds the question mark of a draft; the plan is not ours to read."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key != "missing" and (where or key != "plan"):
+                yield from _unknown_values(inner, (*where, str(key)))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _unknown_values(inner, where)
+    elif value == UNKNOWN:
+        yield where
+
+
+def _fill_in(where: Where) -> str:
+    block, model = _place(where)
+    if len(where) > len(block) + 2 and where[len(block)] == "recode":
+        column, code = where[len(block) + 1 :][:2]
+        return f"{_dotted(block)} recode.{column}: say what the code {code!r} means; it is still '{UNKNOWN}'"
+    key = ".".join(where[len(block) :])
+    known = model.model_fields.get(where[len(block)]) if len(where) > len(block) else None
+    needed = f": {known.description} is needed" if known is not None and known.description else ""
+    return f"{_dotted(block)} {key} is still '{UNKNOWN}'; fill it in{needed}".strip()
+
+
+def _explained(where: Where, unknown: list[Where]) -> bool:
+    return any(where[: len(one)] == one for one in unknown)
+
+
+def _where(error: Mapping[str, Any]) -> Where:
+    return tuple(str(part) for part in error["loc"])
+
+
+def _place(where: Where) -> tuple[Where, type[BaseModel]]:
+    """Return the block that a key stands in, and the model of that block."""
+    inside: dict[str, tuple[int, type[BaseModel]]] = {
+        "patients": (1, TableBlock),
+        "samples": (1, TableBlock),
+        "assays": (2, AssayBlock),
+        "tables": (2, TableBlock),
+    }
+    depth, model = inside.get(where[0], (0, Manifest)) if where else (0, Manifest)
+    if not depth or len(where) < depth:
+        return (), Manifest
+    block = where[:depth]
+    if len(where) > depth + 1 and where[depth] == "replicates":
+        return where[: depth + 1], Replicates
+    return block, model
+
+
+def _dotted(block: Where) -> str:
+    return f"[{'.'.join(block)}]" if block else ""
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    where, kind = _where(error), error["type"]
+    block, model = _place(where[:-1] if kind in ("extra_forbidden", "missing") else where)
+    at, key = _dotted(block), ".".join(where[len(block) :])
+    subject = f"{at} {key}".strip()
+    if kind == "extra_forbidden":
+        hint = did_you_mean(key, model.model_fields)
+        return f"unknown key '{key}' in {at or 'the manifest'}.{hint}"
+    if kind == "missing":
+        about = model.model_fields[where[-1]].description
+        return f"{at or 'the manifest'} lacks '{key}'; {about} is needed"
+    if kind == "literal_error":
+        allowed = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        return f"{subject} = {error['input']!r} is not one of {', '.join(allowed)}."
+    if kind == "value_error":
+        return f"{subject}: {error['ctx']['error']}"
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return f"{subject}: {wanted} is needed, found {error['input']!r}"
+
+
+def _right_blocks(raw: Mapping[str, Any], bad: list[Where]) -> Iterator[tuple[Where, TableBlock | AssayBlock]]:
+    """Yield the blocks that nothing is wrong with but, perhaps, an unknown key."""
+    for where, model in _declared_blocks(raw):
+        if any(one[: len(where)] == where or where[: len(one)] == one for one in bad):
+            continue
+        content: Any = raw
+        for part in where:
+            content = content[part]
+        yield where, model.model_validate(_without_unknown_keys(content, model))
+
+
+def _without_unknown_keys(content: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    known = {key: value for key, value in content.items() if key in model.model_fields}
+    if isinstance(known.get("replicates"), Mapping):
+        known["replicates"] = _without_unknown_keys(known["replicates"], Replicates)
+    return known
+
+
+def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[TableBlock] | type[AssayBlock]]]:
+    models: tuple[tuple[str, type[TableBlock] | type[AssayBlock]], ...] = (
+        ("tables", TableBlock),
+        ("assays", AssayBlock),
+    )
+    for name in ("patients", "samples"):
+        if name in raw:
+            yield (name,), TableBlock
+    for group, model in models:
+        if isinstance(raw.get(group), Mapping):
+            for name in raw[group]:
+                yield (group, name), model

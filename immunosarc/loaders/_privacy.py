@@ -1,0 +1,99 @@
+"""The gate against names, numbers and dates that identify a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+
+__all__ = ["calendar_dates", "identifying"]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# One such word is enough, wherever it stands in a column's name.
+_ALWAYS = _words(
+    "surname forename initials dob birthdate birthday mrn ssn phone telephone mobile fax email "
+    "address zip zipcode postcode vorname nachname geburtsdatum apellido apellidos prenom"
+)
+# "name" alone, or together with one of these, is a person's; sample_name or gene_name is not.
+_PERSON = _words(
+    "patient subject participant person pt first last full family given middle maiden legal birth nick "
+    "physician doctor surgeon investigator nurse mother father spouse relative contact kin own"
+)
+_FILLERS = _words("of the and s")
+_JOINED = _words(
+    "firstname lastname fullname familyname givenname middlename maidenname patientname subjectname "
+    "medicalrecordnumber medicalrecord socialsecuritynumber dateofbirth streetaddress emailaddress "
+    "phonenumber telephonenumber postalcode hospitalnumber nhsnumber"
+)
+_TOGETHER = (
+    {"medical", "record"},
+    {"date", "birth"},
+    {"birth", "day"},
+    {"social", "security"},
+    {"postal", "code"},
+    {"e", "mail"},
+    {"hospital", "number"},
+    {"nhs", "number"},
+)
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_TIME = r"([T ]\d{1,2}:\d{2}.*)?"
+_YEAR_FIRST = rf"(19|20)\d\d([-/.])(0?[1-9]|1[0-2])\2(0?[1-9]|[12]\d|3[01]){_TIME}"
+_YEAR_LAST = r"(0?[1-9]|[12]\d|3[01])([-/.])(0?[1-9]|[12]\d|3[01])\2(19|20)\d\d" + _TIME
+_SHORT_YEAR = r"(0?[1-9]|[12]\d|3[01])([-/.])(0?[1-9]|[12]\d|3[01])\2\d\d" + _TIME
+_WITH_MONTH = rf"\d{{1,2}}[-/ .]*{_MONTH}[-/ .,]*\d{{2,4}}|{_MONTH}[-/ .]*\d{{1,2}}(st|nd|rd|th)?,? +\d{{4}}"
+_ANYWHERE = tuple(
+    re.compile(pattern, re.IGNORECASE) for pattern in (_YEAR_FIRST, _YEAR_LAST, _SHORT_YEAR, _WITH_MONTH)
+)
+_COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+
+
+def identifying(names: Iterable[str]) -> list[str]:
+    """Return the column names that say who a person is.
+
+    Examples
+    --------
+    >>> identifying(["patient_id", "PatientName", "gene_name", "date of birth", "e-mail"])
+    ['PatientName', 'date of birth', 'e-mail']
+    """
+    return [name for name in names if _identifies(name)]
+
+
+def _identifies(name: str) -> bool:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = [word.lower() for word in re.findall(r"[^\W_]+", spaced)]
+    found = set(words)
+    if found & _ALWAYS or "".join(words) in _JOINED or found & _JOINED:
+        return True
+    if found & {"name", "names"} and found <= {"name", "names"} | _PERSON | _FILLERS:
+        return True
+    return any(pair <= found for pair in _TOGETHER)
+
+
+def calendar_dates(values: pd.Series, *, are_ids: bool) -> pd.Series:
+    """Return which values look like calendar dates.
+
+    Parameters
+    ----------
+    values : Series of str
+    are_ids : bool
+        In ids only dates with a four-digit year count: 01-02-03 is a common patient number.
+
+    Returns
+    -------
+    Series of bool
+    """
+    patterns = _ANYWHERE[:2] if are_ids else _ANYWHERE
+    text = values.str.strip()
+    found = pd.Series(False, index=values.index)
+    for pattern in patterns:
+        found |= text.map(lambda cell, p=pattern: p.fullmatch(cell) is not None).astype(bool)
+    filled = text[text != ""]
+    compact = filled.map(lambda cell: _COMPACT.fullmatch(cell) is not None).astype(bool)
+    if not are_ids and len(filled) and compact.all():
+        found |= text != ""
+    return found

@@ -1,0 +1,168 @@
+"""From a path below the data root to clean UTF-8 text, its hash, or the reason why not."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._fault import Fault
+from immunosarc.loaders._manifest import Block
+
+__all__ = ["Source", "TextFile", "clean_text"]
+
+_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
+
+
+@dataclass(frozen=True)
+class TextFile:
+    r"""A file as read: its text in UTF-8 with ``\n`` line ends, and the hash of its bytes."""
+
+    file: str
+    text: bytes
+    delimiter: str
+
+
+@dataclass
+class Source:
+    """The files below one data root; each is read and hashed once.
+
+    Attributes
+    ----------
+    root : Path
+        No path leaves this folder, symbolic links included.
+    files : dict
+        What was read: ``{file: {"sha256": ..., "status": "pinned" or "unpinned"}}``.
+    """
+
+    root: Path
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    _texts: dict[str, bytes | None] = field(default_factory=dict)
+
+    def open(self, block: Block, where: str, faults: list[Fault]) -> TextFile | None:
+        """Return the text of a block's file; None when there is none, and why is added."""
+
+        def fault(kind: type[DataFileError | ManifestError], what: str) -> None:
+            faults.append(Fault(kind, f"{block.file}: {what}"))
+
+        delimiter = block.delimiter or _DELIMITERS.get(Path(block.file.removesuffix(".gz")).suffix)
+        if delimiter is None:
+            fault(
+                ManifestError,
+                f"the name ends in none of {', '.join(_DELIMITERS)}; say {where} delimiter = ... "
+                "(a tab, ',', ';' or '|')",
+            )
+        if block.file not in self._texts:
+            self._texts[block.file] = self._read(block.file, lambda what: fault(DataFileError, what))
+        text = self._texts[block.file]
+        if block.file in self.files:
+            self._compare(block, lambda what: fault(DataFileError, what))
+        return None if text is None or delimiter is None else TextFile(block.file, text, delimiter)
+
+    def forget(self) -> None:
+        """Let the texts go once they are parsed."""
+        self._texts.clear()
+
+    def _read(self, file: str, fault: Callable[[str], None]) -> bytes | None:
+        path = self._resolve(file, fault)
+        if path is None:
+            return None
+        try:
+            data = path.read_bytes()
+        except OSError as failure:
+            fault(f"cannot be read ({failure.strerror}); check the permissions of the file")
+            return None
+        self.files[file] = {"sha256": hashlib.sha256(data).hexdigest(), "status": "unpinned"}
+        return clean_text(data, fault)
+
+    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        outside = "the path leaves the data root; give a path below it, with '/' between folders"
+        if "\\" in file or not file.isprintable() or Path(file).is_absolute():
+            fault(outside)
+            return None
+        try:
+            root = self.root.resolve()
+            path = (root / file).resolve()
+            if not path.is_relative_to(root):
+                fault(outside)
+            elif path.is_file():
+                return path
+            else:
+                fault(_absent(path, root))
+        except (OSError, ValueError, RuntimeError) as failure:
+            fault(f"the path cannot be followed ({failure}); check it and the links on the way")
+        return None
+
+    def _compare(self, block: Block, fault: Callable[[str], None]) -> None:
+        found = self.files[block.file]
+        if block.sha256 is None:
+            return
+        if block.sha256 == found["sha256"]:
+            found["status"] = "pinned"
+            return
+        fault(
+            f"SHA-256 is {found['sha256']}, the manifest expects {block.sha256}: the file was altered, or the "
+            "manifest is of another release. Fetch the file again, or pin the new hash once you know why"
+        )
+
+
+def _absent(path: Path, root: Path) -> str:
+    if path.exists():
+        return "is not a file; give the path of a file"
+    if not root.is_dir():
+        return f"the data root {root} is not a folder; check data_root"
+    near = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
+    hint = did_you_mean(path.name, near) if near and len(near) <= 50 else ""
+    return f"is missing below the data root {root}; check the path and data_root, or fetch it.{hint}"
+
+
+def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
+    r"""Return bytes as UTF-8 text without byte order mark and with ``\n`` line ends.
+
+    gzip is recognized by its first bytes. UTF-16 is read where a byte order mark says so;
+    every other encoding is refused, because guessing one can change names.
+    """
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as failure:
+            fault(f"the gzip stream is broken or cut short ({failure}); fetch the file again")
+            return None
+    if data[:4] == b"PK\x03\x04":
+        fault("this is a zip archive or an Excel workbook; save the sheet as tab-separated text (.tsv)")
+        return None
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            data = data.decode("utf-16").encode("utf-8")
+        except UnicodeError as failure:
+            fault(f"begins as UTF-16 but does not go on so ({failure}); save it as UTF-8")
+            return None
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data if _is_text(data, fault) else None
+
+
+def _is_text(data: bytes, fault: Callable[[str], None]) -> bool:
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        fault(f"line {line} holds a NUL byte, so this is not a text file, or a damaged one; export it again")
+        return False
+    if not data.isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as failure:
+            line = data.count(b"\n", 0, failure.start) + 1
+            fault(
+                f"line {line} holds byte 0x{data[failure.start]:02X}, which is not UTF-8 (often Latin-1 or "
+                "Windows-1252); save the file as UTF-8"
+            )
+            return False
+    if not data.strip():
+        fault("the file is empty; a header line and rows are needed")
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""The analysis set: feature table, outcome, covariates and strata as aligned arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from immunosarc import schema
+from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean, raise_together
+
+__all__ = ["AnalysisSet", "analysis_set", "endpoint_named"]
+
+Floats = NDArray[np.float64]
+PerPatient: TypeAlias = "pd.Series | pd.DataFrame | None"
+
+
+@dataclass(frozen=True)
+class AnalysisSet:
+    """Who is analyzed, and their numbers.
+
+    Attributes
+    ----------
+    names : list of str
+        Features.
+    features : ndarray of shape (n_patients, n_features)
+        Missing = NaN.
+    event : ndarray of bool, shape (n_patients,)
+        The binary endpoint, or whether the event happened.
+    time : ndarray or None
+        Months, for a time-to-event endpoint.
+    covariates : ndarray of shape (n_patients, n_columns)
+        Complete; factors as indicators. No columns where there are no covariates.
+    strata : ndarray of int
+        Stratum code per patient; all zero without strata.
+    timepoint, population, adjusted_for, stratified_by : str
+        In words, for the result table.
+    """
+
+    names: list[str]
+    features: Floats
+    event: NDArray[np.bool_]
+    time: Floats | None
+    covariates: Floats
+    strata: NDArray[np.intp]
+    timepoint: str
+    population: str
+    adjusted_for: str
+    stratified_by: str
+
+
+def endpoint_named(name: str) -> schema.Endpoint:
+    """Return the endpoint, or raise with the names there are."""
+    if name not in schema.ENDPOINTS:
+        raise UnknownNameError(f"unknown endpoint {name!r}.{did_you_mean(name, schema.ENDPOINTS)}")
+    return schema.ENDPOINTS[name]
+
+
+def analysis_set(
+    table: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    endpoint: schema.Endpoint,
+    *,
+    covariates: PerPatient = None,
+    strata: PerPatient = None,
+) -> AnalysisSet:
+    """Align a feature table with outcomes; patients without the endpoint are left out.
+
+    Raises
+    ------
+    SchemaError
+        When the table is not ``schema.PATIENT_FEATURES`` or the outcomes not ``schema.OUTCOMES``.
+    ImmortalTimeError
+        When the features were measured on treatment and time defines the endpoint.
+    PlanError
+        When covariates or strata are not indexed by these patients.
+    """
+    table = schema.PATIENT_FEATURES.check(table)
+    outcomes = schema.OUTCOMES.check(outcomes).reindex(table.index)
+    timepoint = _single_timepoint(table)
+    _refuse_immortal_time(timepoint, endpoint)
+    event_column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
+    known = outcomes[event_column].notna()
+    adjusting = _indexed("covariates", covariates, table.index)
+    stratifying = _indexed("strata", strata, table.index)
+    for frame in (adjusting, stratifying):
+        known &= frame.notna().all(axis=1)
+    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
+    return AnalysisSet(
+        names=names,
+        features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
+        event=outcomes.loc[known, event_column].to_numpy(dtype=bool),
+        time=_times(outcomes[known], endpoint),
+        covariates=_design_columns(adjusting[known]),
+        strata=_codes(stratifying[known]),
+        timepoint=timepoint,
+        population=_population(timepoint, endpoint),
+        adjusted_for=", ".join(map(str, adjusting.columns)),
+        stratified_by=", ".join(map(str, stratifying.columns)),
+    )
+
+
+def _single_timepoint(table: pd.DataFrame) -> str:
+    found = list(dict.fromkeys(table["timepoint"]))
+    if len(found) != 1:
+        raise PlanError(f"features of one timepoint are needed, the table holds {found}; use cohort.at(...).")
+    return str(found[0])
+
+
+def _refuse_immortal_time(timepoint: str, endpoint: schema.Endpoint) -> None:
+    if timepoint == "pre" or not endpoint.time_defined:
+        return
+    raise ImmortalTimeError(
+        f"features measured '{timepoint}' treatment cannot be tested against {endpoint.name} from baseline: a "
+        "patient had to live progression-free long enough to be biopsied, so early events can only fall among "
+        "patients without the feature (immortal time), and the test finds associations where there are none. "
+        "This needs a landmark analysis, which this version does not offer. "
+        "Use the features at 'pre', or endpoint='objective_response'."
+    )
+
+
+def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
+    if values is None:
+        return pd.DataFrame(index=patients)
+    if isinstance(values, str) or not isinstance(values, pd.Series | pd.DataFrame):
+        raise PlanError(
+            f"{what} must be a Series or DataFrame indexed by patient_id, not {type(values).__name__}; "
+            f"for example {what}=cohort.patients['schedule_stage']."
+        )
+    frame = values.to_frame(values.name or what) if isinstance(values, pd.Series) else values
+    problems = []
+    if frame.index.has_duplicates:
+        problems.append("a patient occurs twice")
+    if not frame.index.isin(patients).any():
+        problems.append(f"none of its rows is a patient of the table (first rows: {list(frame.index[:3])})")
+    raise_together(PlanError, what, problems, cure="Index it by patient_id.")
+    return frame.reindex(patients)
+
+
+def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> Floats | None:
+    if endpoint.kind != "time_to_event":
+        return None
+    return outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+
+
+def _design_columns(frame: pd.DataFrame) -> Floats:
+    """Numbers as they are, flags as 0/1, text as indicators of all but its first value."""
+    if frame.empty:
+        return np.zeros((len(frame), 0))
+    dummies = pd.get_dummies(frame.convert_dtypes(), drop_first=True, dtype=float)
+    return dummies.to_numpy(dtype=float)
+
+
+def _codes(frame: pd.DataFrame) -> NDArray[np.intp]:
+    if frame.shape[1] == 0:
+        return np.zeros(len(frame), dtype=np.intp)
+    return frame.groupby(list(frame.columns), sort=True).ngroup().to_numpy(dtype=np.intp)
+
+
+def _population(timepoint: str, endpoint: schema.Endpoint) -> str:
+    base = f"{endpoint.label.lower()} known, {timepoint} sample measured"
+    return base if timepoint == "pre" else f"{base}; conditional on having an on-treatment sample"

@@ -1,0 +1,46 @@
+"""Figures: a result table goes in, a drawn ``Axes`` comes out. Nothing is computed, shown or saved here."""
+
+from immunosarc.plots._attrition import attrition, flow_steps
+from immunosarc.plots._forest import forest
+from immunosarc.plots._heatmap import heatmap
+from immunosarc.plots._kaplan_meier import kaplan_meier
+from immunosarc.plots._paired_change import paired_change
+from immunosarc.plots._rates import rates
+from immunosarc.plots._volcano import volcano
+from immunosarc.plots._words import (
+    CONDITIONAL,
+    DASH,
+    Measure,
+    endpoint_label,
+    family_condition,
+    family_title,
+    interval_text,
+    measure,
+    number_text,
+    p_text,
+    percent_text,
+    signed_text,
+)
+
+__all__ = [
+    "CONDITIONAL",
+    "DASH",
+    "Measure",
+    "attrition",
+    "endpoint_label",
+    "family_condition",
+    "family_title",
+    "flow_steps",
+    "forest",
+    "heatmap",
+    "interval_text",
+    "kaplan_meier",
+    "measure",
+    "number_text",
+    "p_text",
+    "paired_change",
+    "percent_text",
+    "rates",
+    "signed_text",
+    "volcano",
+]

@@ -1,0 +1,87 @@
+"""What every figure does with its Axes: find it, title it, and say why when there is nothing to draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from immunosarc.plots._palette import MUTED
+from immunosarc.plots._words import number_text
+
+__all__ = ["current", "fitted_font", "footnote", "plain", "ratio_axis", "say_why", "titled"]
+
+SIMULATED = "SIMULATED"
+_FINE_DECADES, _MOST_DECADES = 2.2, 7
+_PLAIN = 10000
+
+
+def current(ax: Axes | None) -> Axes:
+    """Return the Axes to draw on; without one, the current one of pyplot."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt  # only here: choosing a backend is the caller's affair
+
+    return plt.gca()
+
+
+def plain(text: object) -> str:
+    """Return text that matplotlib draws as it stands: no formula between dollars, no hidden label."""
+    shown = str(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def titled(ax: Axes, text: str, *tables: pd.DataFrame | None, above: float = 6.0) -> None:
+    """Set the title, so many points above the Axes; what was made from a simulated table says so first."""
+    lead = f"{SIMULATED}: " if any(_is_simulated(table) for table in tables) else ""
+    ax.set_title(lead + text, loc="left", fontsize=10, fontweight="bold", pad=above)
+
+
+def _is_simulated(table: pd.DataFrame | None) -> bool:
+    if table is None or "simulated" not in table.columns:
+        return False
+    return table.empty or bool((table["simulated"] == SIMULATED).any())
+
+
+def say_why(ax: Axes, reason: str) -> Axes:
+    """Leave the Axes without a scale and write why there is nothing on it."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, plain(reason), transform=ax.transAxes, ha="center", va="center", color=MUTED, wrap=True)
+    return ax
+
+
+def footnote(ax: Axes, text: str, *, below: float) -> None:
+    """Write small text under the Axes, ``below`` points under its lower edge."""
+    ax.annotate(
+        text,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -below),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=MUTED,
+        va="top",
+        annotation_clip=False,
+    )
+
+
+def fitted_font(ax: Axes, rows: float, *, largest: float = 9.0) -> float:
+    """Return the font size, in points, at which so many rows of text fit into the Axes."""
+    box = ax.get_window_extent()
+    height = box.height / ax.figure.dpi * 72
+    return float(min(largest, max(2.0, 0.72 * height / max(rows, 1))))
+
+
+def ratio_axis(ax: Axes, limits: tuple[float, float]) -> None:
+    """Make the x axis logarithmic and label it with plain numbers, few enough to stay apart."""
+    ax.set_xscale("log")
+    ax.set_xlim(limits)
+    first, last = (float(np.log10(end)) for end in limits)
+    steps = (1, 2, 5) if last - first < _FINE_DECADES else (1,)
+    every = max(1, int(np.ceil((last - first) / _MOST_DECADES)))
+    decades = range(int(np.floor(first)), int(np.ceil(last)) + 1)
+    ticks = [step * 10.0**decade for decade in decades if decade % every == 0 for step in steps]
+    shown = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(shown, [f"{tick:,.10g}" if tick < _PLAIN else number_text(tick) for tick in shown])

@@ -1,0 +1,97 @@
+"""Each table as tab-separated text, and beside it what it is and where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from immunosarc import schema
+from immunosarc.report._results import indexed, json_text
+from immunosarc.study import Study
+
+__all__ = ["MEANINGS", "SCHEMAS", "columns_of", "write_tables"]
+
+SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
+    {
+        "patients": schema.PATIENTS,
+        "outcomes": schema.OUTCOMES,
+        "summary": schema.SUMMARY,
+        "survival": schema.SURVIVAL_CURVE,
+        "coverage": schema.COVERAGE,
+        "associations": schema.ASSOCIATION,
+        "changes": schema.CHANGE,
+        "paired": schema.PAIRED,
+        "attrition": schema.ATTRITION,
+    }
+)
+"""The schema of each table that has one."""
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "patients": "one row per patient, as loaded",
+        "outcomes": "one row per patient: endpoints, and why a value is missing",
+        "summary": "rates and medians with their intervals",
+        "survival": "Kaplan-Meier curves",
+        "coverage": "which signatures could be scored, and why the others could not",
+        "scores": "one row per sample: signature scores; missing = not covered",
+        "associations": "feature against endpoint; ratios are logs",
+        "families": "how many features were looked at together",
+        "changes": "change between two timepoints, by response group",
+        "paired": "the values before and after, per patient",
+        "attrition": "who and what was left out where",
+        "signatures": "the signatures, with source and license",
+    }
+)
+"""What each table is, in one line."""
+
+_COMMON = MappingProxyType(
+    {
+        "patient_id": "the patient",
+        "sample_id": "the sample",
+        "simulated": "SIMULATED: made by simulation, no patient",
+    }
+)
+
+
+def columns_of(name: str, table: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the data dictionary of a table: its schema's words, and the type of what it adds."""
+    declared = SCHEMAS[name].columns if name in SCHEMAS else {}
+    return [
+        {
+            "column": str(column),
+            "type": str(values.dtype),
+            "meaning": declared[column].meaning if column in declared else _COMMON.get(str(column), ""),
+        }
+        for column, values in indexed(table).items()
+    ]
+
+
+def write_tables(study: Study, folder: Path) -> None:
+    """Write every table as TSV with its JSON."""
+    folder.mkdir()
+    for name, table in study.tables.items():
+        text = indexed(table).to_csv(sep="\t", index=False, lineterminator="\n")
+        (folder / f"{name}.tsv").write_text(text, encoding="utf-8", newline="\n")
+        (folder / f"{name}.json").write_text(json_text(_about(study, name, text)), encoding="utf-8", newline="\n")
+
+
+def _about(study: Study, name: str, text: str) -> dict[str, Any]:
+    table = study.tables[name]
+    return {
+        "table": name,
+        "meaning": MEANINGS.get(name, ""),
+        "study": study.name,
+        "simulated": study.simulated,
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "rows": len(table),
+        "columns": columns_of(name, table),
+        "stamp": study.stamp,
+        "stamp_reason": study.stamp_reason,
+        "plan_sha256": study.plan.sha256,
+        "provenance": study.provenance,
+    }

@@ -1,0 +1,247 @@
+"""The smallest effect that a study could have found, and how far chance alone carries one.
+
+Everything here comes from the number of patients, the events, the split, the strata and the
+spread of a feature; never from the observed effect.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray, as_binary, as_features, as_strata, refuse
+
+__all__ = ["auc_as_log_odds_ratio", "auc_null_error", "detectable_auc", "detectable_log_hazard_ratio"]
+
+_BISECTIONS = 60
+
+
+def auc_null_error(features: ArrayLike, group: ArrayLike, *, strata: ArrayLike | None = None) -> FloatArray:
+    r"""Standard error of the AUC when the feature has nothing to do with the group.
+
+    .. math:: \frac{\sqrt{\sum_s n_{1s} n_{0s} (n_s + 1) / 12}}{\sum_s n_{1s} n_{0s}}
+
+    Without ties, so slightly large with them.
+
+    Parameters
+    ----------
+    features : array_like of shape (n_patients, n_features)
+        NaN where not measured; only who was measured counts.
+    group : array_like of bool, shape (n_patients,)
+        The two groups.
+    strata : array_like, optional
+        Stratum of each patient.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        NaN where no stratum has both groups.
+
+    Raises
+    ------
+    ImmunosarcError
+        When the shapes do not fit, or a value is infinite.
+
+    Examples
+    --------
+    >>> auc_null_error(np.arange(30.0)[:, None], [True] * 10 + [False] * 20).round(4).tolist()
+    [0.1137]
+    """
+    has, event, codes = _checked("auc_null_error", features, group, strata)
+    variance, pairs = np.zeros(has.shape[1]), np.zeros(has.shape[1])
+    for code in np.unique(codes):
+        ones, n = _split(has, event, codes == code)
+        product = ones * (n - ones)
+        variance += product * (n + 1) / 12
+        pairs += product
+    return np.sqrt(variance) / np.where(pairs > 0, pairs, np.nan)
+
+
+def detectable_auc(
+    features: ArrayLike,
+    group: ArrayLike,
+    *,
+    alpha: float,
+    power: float = 0.8,
+    strata: ArrayLike | None = None,
+) -> FloatArray:
+    r"""Smallest AUC that the two-sided rank-sum test finds with the given power.
+
+    The root A of
+
+    .. math:: A - \tfrac12 = z_{1-\alpha/2}\, \mathrm{SE}_0 + z_{power}\, \mathrm{SE}_1(A)
+
+    with the null error of :func:`auc_null_error` and Hanley and McNeil's error under the
+    alternative (1982, doi 10.1148/radiology.143.1.7063747), scaled to the strata as the null error
+    is. With power 0.5 it is the AUC at which the test begins to reject. Simulated power at the
+    answer is 0.80 to 0.84 for 10 v 20, 15 v 15 and 30 v 70 patients, higher where an AUC near 1
+    is needed.
+
+    Parameters
+    ----------
+    features, group, strata
+        As in :func:`auc_null_error`.
+    alpha : float
+        Two-sided; for one feature of many, the level that the family leaves it.
+    power : float
+        At least 0.5.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        NaN where no AUC below 1 is enough.
+
+    Raises
+    ------
+    ImmunosarcError
+        As in :func:`auc_null_error`.
+
+    Examples
+    --------
+    >>> detectable_auc(np.arange(30.0)[:, None], [True] * 10 + [False] * 20, alpha=0.05).round(3).tolist()
+    [0.801]
+    """
+    has, event, _ = _checked("detectable_auc", features, group, strata)
+    null_error = auc_null_error(features, group, strata=strata)
+    ones, n = _split(has, event, np.ones(len(event), dtype=bool))
+    zeros = n - ones
+    product = np.where(ones * zeros > 0, ones * zeros, np.nan)
+    scale = null_error / np.sqrt((n + 1) / (12 * product))
+    floor = 0.5 + ndtri(1 - alpha / 2) * null_error
+
+    def short_of(auc: FloatArray) -> BoolArray:
+        return auc < floor + ndtri(power) * scale * _hanley_mcneil(auc, ones, zeros) / np.sqrt(product)
+
+    low, high = np.full(n.shape, 0.5), np.ones(n.shape)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        short = short_of(middle)
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    reached = (floor < 1) & (high < 1 - 1e-9)
+    return np.where(reached, high, np.nan)
+
+
+def auc_as_log_odds_ratio(
+    auc: ArrayLike, features: ArrayLike, group: ArrayLike, *, strata: ArrayLike | None = None
+) -> FloatArray:
+    r"""Log odds ratio per unit of a normal feature that separates the groups with this AUC.
+
+    .. math:: \beta = \frac{d \sqrt{1 + p(1-p) d^2}}{\hat\sigma}, \qquad d = \sqrt2\, \Phi^{-1}(\mathrm{AUC})
+
+    the logistic slope of two normal groups d standard deviations apart (Efron 1975, doi
+    10.1080/01621459.1975.10480319), with p the share of the group marked True and
+    :math:`\hat\sigma` the standard deviation of the feature within strata, both groups together.
+
+    Parameters
+    ----------
+    auc : array_like of shape (n_features,)
+        At least 0.5.
+    features, group, strata
+        As in :func:`auc_null_error`.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        NaN where the AUC is, or without spread.
+
+    Raises
+    ------
+    ImmunosarcError
+        As in :func:`auc_null_error`.
+
+    Examples
+    --------
+    >>> auc_as_log_odds_ratio([0.8], np.arange(30.0)[:, None], [True] * 10 + [False] * 20).round(3).tolist()
+    [0.155]
+    """
+    has, event, codes = _checked("auc_as_log_odds_ratio", features, group, strata)
+    ones, n = _split(has, event, np.ones(len(event), dtype=bool))
+    share = ones / np.where(n > 0, n, np.nan)
+    apart = np.sqrt(2.0) * ndtri(np.asarray(auc, dtype=float))
+    variance = _within_variance(np.asarray(features, dtype=float), codes)
+    return apart * np.sqrt((1 + share * (1 - share) * apart**2) / np.where(variance > 0, variance, np.nan))
+
+
+def detectable_log_hazard_ratio(
+    features: ArrayLike,
+    event: ArrayLike,
+    *,
+    alpha: float,
+    power: float = 0.8,
+    strata: ArrayLike | None = None,
+) -> FloatArray:
+    r"""Smallest log hazard ratio per unit of a feature that the score test finds with the given power.
+
+    .. math:: \frac{z_{1-\alpha/2} + z_{power}}{\hat\sigma \sqrt d}
+
+    with d events and :math:`\hat\sigma` the standard deviation within strata (Hsieh and Lavori 2000,
+    doi 10.1016/S0197-2456(00)00104-5). The formula is that of large studies: simulated power at the
+    answer is 0.71 with 24 events in 30 patients and 0.76 with 70 in 100, so a real trial of 30 needs
+    a somewhat larger effect.
+
+    Parameters
+    ----------
+    features, strata
+        As in :func:`auc_null_error`.
+    event : array_like of bool, shape (n_patients,)
+        Whether the event happened.
+    alpha, power : float
+        As in :func:`detectable_auc`.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        NaN without events or spread.
+
+    Raises
+    ------
+    ImmunosarcError
+        As in :func:`auc_null_error`.
+
+    Examples
+    --------
+    >>> detectable_log_hazard_ratio(
+    ...     np.arange(30.0)[:, None], [True] * 20 + [False] * 10, alpha=0.05
+    ... ).round(3).tolist()
+    [0.071]
+    """
+    has, happened, codes = _checked("detectable_log_hazard_ratio", features, event, strata)
+    events = (has & happened[:, None]).sum(axis=0)
+    information = events * _within_variance(np.asarray(features, dtype=float), codes)
+    return (ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(np.where(information > 0, information, np.nan))
+
+
+def _hanley_mcneil(auc: FloatArray, ones: FloatArray, zeros: FloatArray) -> FloatArray:
+    """Standard error of the AUC under the alternative, times the root of the number of pairs."""
+    both_above, both_below = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    return np.sqrt(auc * (1 - auc) + (ones - 1) * (both_above - auc**2) + (zeros - 1) * (both_below - auc**2))
+
+
+def _checked(
+    function: str, features: ArrayLike, group: ArrayLike, strata: ArrayLike | None
+) -> tuple[BoolArray, BoolArray, IntArray]:
+    problems: list[str] = []
+    values = as_features(features, problems)
+    event = as_binary(group, len(values), "group", problems)
+    codes = as_strata(strata, len(values), problems)
+    refuse(function, problems)
+    return ~np.isnan(values), event, codes
+
+
+def _split(has: BoolArray, event: BoolArray, inside: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Per feature: events and patients of one stratum among the measured ones."""
+    ones = (has & (event & inside)[:, None]).sum(axis=0).astype(float)
+    return ones, (has & inside[:, None]).sum(axis=0).astype(float)
+
+
+def _within_variance(values: FloatArray, codes: IntArray) -> FloatArray:
+    """Pooled variance within strata; each stratum with patients costs a degree of freedom."""
+    squares, freedom = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for code in np.unique(codes):
+        part = values[codes == code]
+        n = (~np.isnan(part)).sum(axis=0)
+        mean = np.nansum(part, axis=0) / np.maximum(n, 1)
+        squares += np.nansum((part - mean) ** 2, axis=0)
+        freedom += np.maximum(n - 1, 0)
+    return squares / np.where(freedom > 0, freedom, np.nan)

@@ -1,0 +1,93 @@
+"""The methods section, written from what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from immunosarc import __version__, features, models
+from immunosarc.cohort import Cohort
+from immunosarc.study._plan import Plan
+
+__all__ = ["methods_text"]
+
+
+def methods_text(cohort: Cohort, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Return the methods in paragraphs, ready for a supplement.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        What was analyzed.
+    plan : Plan
+        What was declared.
+    tables : mapping of str to DataFrame
+        The results, for the counts.
+
+    Returns
+    -------
+    tuple of str
+    """
+    paragraphs = [_endpoint_paragraph(plan, tables["outcomes"])]
+    if "coverage" in tables:
+        paragraphs += [_score_paragraph(plan, tables["coverage"]), _association_paragraph(plan)]
+    if len(tables["changes"]):
+        paragraphs.append(_change_paragraph(plan))
+    if cohort.simulated:
+        paragraphs.append("All patients, samples and measurements are SIMULATED.")
+    return (*paragraphs, f"Computed with immunosarc {__version__}.")
+
+
+def _endpoint_paragraph(plan: Plan, outcomes: pd.DataFrame) -> str:
+    rules = ", ".join(dict.fromkeys(outcomes["rule_set"]))
+    text = (
+        f"Endpoints follow RECIST 1.1 (Eisenhauer 2009, doi:10.1016/j.ejca.2008.10.026), rule set {rules}. "
+        "Proportions have exact Clopper-Pearson intervals among the patients in whom the endpoint is known. "
+        "Progression-free survival at six months (day 183) is given twice: as a binomial proportion of patients "
+        "whose status is known, and as the Kaplan-Meier estimate. Kaplan-Meier intervals are log-log."
+    )
+    if plan.null_rates:
+        rates = ", ".join(f"{name} {rate:.1%}" for name, rate in plan.null_rates.items())
+        text += f" Historical rates ({rates}) are compared by the exact one-sided binomial test."
+    return text
+
+
+def _score_paragraph(plan: Plan, coverage: pd.DataFrame) -> str:
+    methods = [features.SCORING[name] for name in dict.fromkeys(coverage["method"])]
+    units = ", ".join(dict.fromkeys(coverage["unit"]))
+    described = "; ".join(
+        f"{record.name} ({record.label}{', doi:' + record.reference if record.facts.get('reference') else ''}"
+        f"{'' if record.single_sample else '; cohort-relative: changes when samples join'})"
+        for record in methods
+    )
+    scored = int((coverage["status"] == "ok").sum())
+    return (
+        f"Signatures were scored on {units} by {described}. A signature with less than {plan.min_coverage:.0%} of "
+        f"its genes in the assay has no score: {scored} of {len(coverage)} combinations were scored."
+    )
+
+
+def _association_paragraph(plan: Plan) -> str:
+    used = dict.fromkeys((*plan.binary_models, *plan.time_to_event_models))
+    described = "; ".join(f"{models.MODELS[name].label} (doi:{models.MODELS[name].reference})" for name in used)
+    strata = f" within strata of {plan.strata}" if plan.strata else ""
+    adjusted = f", adjusted for {', '.join(plan.covariates)}" if plan.covariates else ""
+    return (
+        f"Each feature was associated with each endpoint by {described}{adjusted}. Family-wise error within each "
+        "family (timepoint, endpoint, model, panel) is controlled by step-down maxT (Westfall, Young 1993) over "
+        f"{plan.n_permutations:,} permutations of outcomes{strata}; the permuted statistic is the standardized "
+        "rank sum for binary and the standardized log-rank score for time-to-event endpoints. The detectable "
+        "effect is the smallest one found with 80% power at the family's own threshold. Features measured on "
+        "treatment were tested against objective response only, conditional on having an on-treatment sample, "
+        "because any endpoint that time defines would be subject to immortal-time bias."
+    )
+
+
+def _change_paragraph(plan: Plan) -> str:
+    return (
+        f"Change from {plan.before} to {plan.after} in patients with both samples: exact Wilcoxon signed rank; "
+        "median change, and the Hodges-Lehmann shift with its exact interval (doi:10.1214/aoms/1177704172); "
+        "step-down maxT by flipping the sign of whole patients. A rise of an immune score does not by itself show "
+        "influx of immune cells: loss of tumor cells raises it too."
+    )

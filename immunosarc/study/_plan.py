@@ -1,0 +1,283 @@
+"""The plan: which questions are asked, declared before the answers are seen, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from immunosarc import features, models, schema
+from immunosarc.cohort import Cohort
+from immunosarc.errors import PlanError, did_you_mean, raise_together
+
+__all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "plan_for"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeatureSpec(_Frozen):
+    """One score: a signature of the catalog (or of the panel's gene sets) and a method."""
+
+    signature: str
+    method: str
+
+
+class Panel(_Frozen):
+    """A set of features that are looked at together; multiplicity is counted within it.
+
+    Attributes
+    ----------
+    name : str
+        Part of the family's name.
+    features : mapping of str to FeatureSpec
+        Named scores, each with its method.
+    signatures : "all" or tuple of str
+        Catalog signatures scored with ``method`` under their own names.
+    gene_sets : mapping of str to tuple of str
+        Gene lists of the user's own, scored with ``method``.
+    method : str
+        For ``signatures`` and ``gene_sets``.
+    """
+
+    name: str
+    features: dict[str, FeatureSpec] = Field(default_factory=dict)
+    signatures: Literal["all"] | tuple[str, ...] = ()
+    gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    method: str = "singscore"
+
+    def specs(self) -> dict[str, FeatureSpec]:
+        """Return what each feature of the panel is: signature and method, by feature name."""
+        listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
+        plain = {name: FeatureSpec(signature=name, method=self.method) for name in (*listed, *self.gene_sets)}
+        return self.features | plain
+
+
+class Hypothesis(_Frozen):
+    """One pre-stated question; only such a question can ever be stamped confirmatory."""
+
+    feature: str
+    timepoint: str = "pre"
+    endpoint: str = "objective_response"
+    model: str = "firth_logistic"
+    panel: str = "primary"
+
+    @property
+    def family(self) -> str:
+        """The family that its answer stands in."""
+        return f"{self.timepoint}/{self.endpoint}/{self.model}/{self.panel}"
+
+
+_PRIMARY = Panel(
+    name="primary",
+    features={
+        "cyt_mean_log2": FeatureSpec(signature="cyt", method="mean_log2"),
+        "tis_mean_z": FeatureSpec(signature="tis18_unweighted", method="mean_z"),
+    },
+)
+_CATALOG = Panel(name="catalog", signatures="all", method="singscore")
+
+
+class Plan(_Frozen):
+    """The declared analysis; everything :func:`immunosarc.run` does stands here.
+
+    Attributes
+    ----------
+    title : str
+        What the plan is for.
+    assay : str
+        The assay that is scored.
+    panels : tuple of Panel
+        The features.
+    hypotheses : tuple of Hypothesis
+        The pre-stated questions.
+    timepoints : tuple of str
+        When features are associated with outcome.
+    endpoints : tuple of str
+        Features measured on treatment are tested against objective response only.
+    binary_models, time_to_event_models : tuple of str
+        Models per kind of endpoint.
+    strata : str or None
+        Column of the patients that comparisons and permutations stay within.
+    covariates : tuple of str
+        Columns of the patients that models adjust for.
+    before, after : str
+        The timepoints whose difference is the change.
+    null_rates : mapping of str to float
+        Historical rates that a binary endpoint is compared with, one-sided and exact.
+    alpha : float
+        Family-wise error; intervals have level 1 - alpha.
+    min_coverage : float
+        Share of a signature's genes that must be in the assay.
+    n_permutations : int
+        Permutations for maxT.
+    per_sd : bool
+        Log ratios per standard deviation of the feature.
+
+    Examples
+    --------
+    >>> Plan(title="CYT only").sha256[:8] == Plan(title="CYT only").sha256[:8]
+    True
+    """
+
+    title: str = "Default plan"
+    assay: str = "rna"
+    panels: tuple[Panel, ...] = (_PRIMARY, _CATALOG)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    timepoints: tuple[str, ...] = ("pre", "on")
+    endpoints: tuple[str, ...] = ("objective_response", "pfs6", "pfs", "os")
+    binary_models: tuple[str, ...] = ("mann_whitney", "firth_logistic")
+    time_to_event_models: tuple[str, ...] = ("cox",)
+    strata: str | None = None
+    covariates: tuple[str, ...] = ()
+    before: str = "pre"
+    after: str = "on"
+    null_rates: dict[str, float] = Field(default_factory=dict)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    min_coverage: float = Field(default=0.8, gt=0, le=1)
+    n_permutations: int = Field(default=10_000, ge=1)
+    per_sd: bool = True
+
+    @field_validator("panels")
+    @classmethod
+    def _panel_names_differ(cls, panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
+        names = [panel.name for panel in panels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"panel names repeated: {names}")
+        return panels
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the whole plan, the same on every machine."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Plan:
+        """Read the ``[plan]`` table of a manifest.
+
+        Raises
+        ------
+        PlanError
+            With every key that does not exist and every value that does not fit.
+        """
+        try:
+            return cls.model_validate(dict(mapping))
+        except ValidationError as failure:
+            problems = [_in_words(error) for error in failure.errors()]
+        raise_together(PlanError, "plan", problems)
+        raise AssertionError("raise_together raises when there are problems")
+
+    def problems(self, cohort: Cohort | None = None) -> list[str]:
+        """Return every name in the plan that no registry, catalog or cohort knows."""
+        found = [*self._panel_problems(), *self._test_problems(), *self._hypothesis_problems()]
+        return found + (self._cohort_problems(cohort) if cohort is not None else [])
+
+    def _panel_problems(self) -> list[str]:
+        catalog = features.signatures()
+        found = []
+        for panel in self.panels:
+            specs = list(panel.features.values())
+            listed = [] if panel.signatures == "all" else list(panel.signatures)
+            for name in [spec.signature for spec in specs] + listed:
+                if name not in catalog:
+                    found.append(f"panel '{panel.name}': unknown signature '{name}'.{did_you_mean(name, catalog)}")
+            for method in dict.fromkeys([spec.method for spec in specs] + [panel.method]):
+                if method not in features.SCORING:
+                    hint = did_you_mean(method, features.SCORING)
+                    found.append(f"panel '{panel.name}': unknown scoring method '{method}'.{hint}")
+        return found + self._ambiguous_names()
+
+    def _ambiguous_names(self) -> list[str]:
+        """One name must mean one score in all panels."""
+        meaning: dict[str, FeatureSpec] = {}
+        found = []
+        for panel in self.panels:
+            for name, spec in panel.specs().items():
+                if meaning.setdefault(name, spec) != spec:
+                    found.append(
+                        f"feature '{name}' of panel '{panel.name}' is scored differently in another panel; "
+                        "give it a name of its own under 'features'"
+                    )
+        return found
+
+    def _test_problems(self) -> list[str]:
+        found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
+        found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
+        found += [_unknown("model", n, models.MODELS) for n in (*self.binary_models, *self.time_to_event_models)]
+        return [line for line in found if line]
+
+    def _hypothesis_problems(self) -> list[str]:
+        families = {
+            f"{timepoint}/{endpoint}/{model}/{panel.name}"
+            for timepoint, endpoint, model in self.tests()
+            for panel in self.panels
+        }
+        return [
+            f"hypothesis on '{h.feature}': no test '{h.family}' is planned"
+            for h in self.hypotheses
+            if h.family not in families
+        ]
+
+    def _cohort_problems(self, cohort: Cohort) -> list[str]:
+        wanted = [*([self.strata] if self.strata else []), *self.covariates]
+        found = [
+            f"patients have no column '{name}'.{did_you_mean(name, cohort.patients.columns)}"
+            for name in wanted
+            if name not in cohort.patients
+        ]
+        if cohort.assays and self.assay not in cohort.assays:
+            found.append(f"the cohort has no assay '{self.assay}'.{did_you_mean(self.assay, cohort.assays)}")
+        return found
+
+    def tests(self) -> list[tuple[str, str, str]]:
+        """Return the planned (timepoint, endpoint, model) triples; see ``endpoints`` above."""
+        triples = []
+        for timepoint in self.timepoints:
+            for name in self.endpoints:
+                endpoint = schema.ENDPOINTS.get(name)
+                if endpoint is None or (timepoint != "pre" and endpoint.time_defined):
+                    continue
+                chosen = self.binary_models if endpoint.kind == "binary" else self.time_to_event_models
+                triples += [(timepoint, name, model) for model in chosen]
+        return triples
+
+
+def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Plan:
+    """Return the plan to run: the one given, else the cohort's own, else the default.
+
+    The default plan stratifies by ``schedule_stage`` where the cohort has it.
+
+    Raises
+    ------
+    PlanError
+        With every name that does not exist.
+    """
+    declared = plan if plan is not None else cohort.provenance.get("plan")
+    if not declared:
+        chosen = Plan(strata="schedule_stage" if "schedule_stage" in cohort.patients else None)
+    else:
+        chosen = declared if isinstance(declared, Plan) else Plan.from_mapping(declared)
+    raise_together(PlanError, f"plan '{chosen.title}'", chosen.problems(cohort))
+    return chosen
+
+
+def _unknown(what: str, name: str, known: Any) -> str:
+    return "" if name in known else f"unknown {what} '{name}'.{did_you_mean(name, known)}"
+
+
+def _in_words(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{place}'.{did_you_mean(error['loc'][-1], _keys_at(error['loc']))}"
+    return f"{place}: {error['msg']} (found {error['input']!r})"
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    inside: dict[str, type[_Frozen]] = {"panels": Panel, "hypotheses": Hypothesis, "features": FeatureSpec}
+    owner = next((inside[part] for part in reversed(location[:-1]) if part in inside), Plan)
+    return list(owner.model_fields)

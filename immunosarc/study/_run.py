@@ -1,0 +1,201 @@
+"""Run a plan on a cohort: endpoints, scores, associations, changes, flow, methods."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from immunosarc import __version__, endpoints, models, schema
+from immunosarc.cohort import Cohort, attrition
+from immunosarc.study._lock import stamp_rows, standing
+from immunosarc.study._methods import methods_text
+from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._scores import PanelScores, score_panels, score_tables
+from immunosarc.study._study import Study
+
+__all__ = ["run"]
+
+_log = logging.getLogger("immunosarc")
+_STATED = ("numpy", "scipy", "pandas", "anndata", "scikit-learn", "statsmodels", "matplotlib")
+
+
+def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: int = 0) -> Study:
+    """Do everything that the plan declares, and nothing else.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        From ``load_cohort``, ``simulate_cohort`` or your own frames.
+    plan : Plan or mapping, optional
+        The cohort's own plan unless given; the default plan if it has none.
+    seed : int
+        For the permutations. The same cohort, plan and seed give identical tables.
+
+    Returns
+    -------
+    Study
+        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
+        associations, families, paired, changes, attrition``.
+
+    Raises
+    ------
+    PlanError
+        When the plan names something that does not exist.
+
+    Examples
+    --------
+    >>> import immunosarc as ims
+    >>> study = run(ims.simulate_cohort(seed=7), ims.Plan(n_permutations=200))
+    >>> study.stamp
+    'exploratory'
+    """
+    chosen = plan_for(cohort, plan)
+    _log.info("endpoints of %d patients", len(cohort.patients))
+    outcomes = endpoints.derive(cohort)
+    by = cohort.patients[chosen.strata] if chosen.strata else None
+    tables: dict[str, pd.DataFrame] = {
+        "patients": cohort.patients,
+        "outcomes": outcomes,
+        "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
+        "survival": _curves(outcomes, by, 1 - chosen.alpha),
+    }
+    scored = score_panels(cohort, chosen)
+    tables |= score_tables(cohort, chosen, scored)
+    measured = _measured(cohort, chosen, scored)
+    stamp, reason = standing(cohort, chosen)
+    tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
+    tables["families"] = _families(tables["associations"], chosen)
+    tables |= _changes(cohort, chosen, outcomes, scored, seed)
+    everyone = [
+        pd.concat(list(panels.values()), axis=1).loc[:, lambda t: ~t.columns.duplicated()]
+        for panels in measured.values()
+    ]
+    tables["attrition"] = attrition(cohort, outcomes, *everyone)
+    if cohort.simulated:
+        tables = {name: table.assign(simulated="SIMULATED") for name, table in tables.items()}
+    return Study(
+        cohort=cohort,
+        plan=chosen,
+        tables=MappingProxyType(tables),
+        stamp=stamp,
+        stamp_reason=reason,
+        methods=methods_text(cohort, chosen, tables),
+        provenance=MappingProxyType(_provenance(cohort, chosen, seed)),
+    )
+
+
+def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.DataFrame:
+    named = [e.name for e in schema.ENDPOINTS.values() if e.kind == "time_to_event"]
+    curves = [
+        endpoints.survival_curve(outcomes, name, by=by, level=level)
+        for name in named
+        if outcomes[f"{name}_event"].notna().any()
+    ]
+    return pd.concat(curves, ignore_index=True) if curves else schema.SURVIVAL_CURVE.empty()
+
+
+def _measured(cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]) -> dict[str, dict[str, pd.DataFrame]]:
+    """Patient features by timepoint and panel, for the planned timepoints that have samples."""
+    present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
+    return {
+        timepoint: {panel: cohort.at(timepoint).per_patient(part.scores) for panel, part in scored.items()}
+        for timepoint in present
+        if scored
+    }
+
+
+def _associations(
+    cohort: Cohort,
+    plan: Plan,
+    outcomes: pd.DataFrame,
+    measured: Mapping[str, Mapping[str, pd.DataFrame]],
+    seed: int,
+) -> pd.DataFrame:
+    parts = []
+    for timepoint, endpoint, model in plan.tests():
+        for panel, table in measured.get(timepoint, {}).items():
+            _log.info("association: %s/%s/%s/%s", timepoint, endpoint, model, panel)
+            adjusting = plan.covariates and models.MODELS[model].covariates
+            parts.append(
+                models.associate(
+                    table,
+                    outcomes,
+                    endpoint=endpoint,
+                    model=model,
+                    covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
+                    strata=cohort.patients[plan.strata] if plan.strata else None,
+                    per_sd=plan.per_sd,
+                    panel=panel,
+                    alpha=plan.alpha,
+                    n_permutations=plan.n_permutations,
+                    seed=seed,
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
+
+
+def _families(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """How many features each family looked at, and what is left after counting them."""
+    grouped = associations.groupby("family", sort=False)
+    return (
+        grouped.agg(
+            n_features=("feature", "size"),
+            n_tested=("p_value", "count"),
+            n_patients=("n", "max"),
+            n_events=("n_events", "max"),
+            smallest_p_maxt=("p_maxt", "min"),
+            n_below_alpha=("p_maxt", lambda p: int((p <= plan.alpha).sum())),
+        )
+        .assign(n_permutations=plan.n_permutations)
+        .reset_index()
+    )
+
+
+def _changes(
+    cohort: Cohort,
+    plan: Plan,
+    outcomes: pd.DataFrame,
+    scored: Mapping[str, PanelScores],
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    both = {plan.before, plan.after} <= set(cohort.samples["timepoint"])
+    if not (both and scored):
+        return {"paired": schema.PAIRED.empty(), "changes": schema.CHANGE.empty()}
+    when = {"before": plan.before, "after": plan.after}
+    _log.info("change from %s to %s", plan.before, plan.after)
+    paired = [models.pair_timepoints(cohort, part.scores, outcomes, **when) for part in scored.values()]
+    changes = [
+        models.compare_timepoints(
+            cohort,
+            part.scores,
+            outcomes,
+            **when,
+            panel=panel,
+            alpha=plan.alpha,
+            n_permutations=plan.n_permutations,
+            seed=seed,
+        )
+        for panel, part in scored.items()
+    ]
+    return {
+        "paired": pd.concat(paired, ignore_index=True).drop_duplicates(
+            ["patient_id", "feature"], ignore_index=True
+        ),
+        "changes": pd.concat(changes, ignore_index=True),
+    }
+
+
+def _provenance(cohort: Cohort, plan: Plan, seed: int) -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in _STATED}
+    return {
+        **{k: v for k, v in cohort.provenance.items() if k not in ("plan", "lock", "loading", "truth")},
+        "plan_sha256": plan.sha256,
+        "seed": seed,
+        "versions": {"immunosarc": __version__, "python": platform.python_version(), **versions},
+    }

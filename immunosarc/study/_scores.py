@@ -1,0 +1,105 @@
+"""Score the panels of a plan: one table of scores and one of coverage for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from immunosarc import features, schema
+from immunosarc.cohort import Cohort
+from immunosarc.errors import CoverageError
+from immunosarc.study._plan import Panel, Plan
+
+__all__ = ["PanelScores", "score_panels", "score_tables"]
+
+_log = logging.getLogger("immunosarc")
+
+
+@dataclass(frozen=True)
+class PanelScores:
+    """The scores of one panel, samples by features, and the coverage of its signatures."""
+
+    scores: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def score_panels(cohort: Cohort, plan: Plan) -> dict[str, PanelScores]:
+    """Return scores and coverage by panel; a cohort without assays has none.
+
+    Raises
+    ------
+    CoverageError
+        When not a single signature of any panel has enough of its genes in the assay.
+    """
+    if not cohort.assays:
+        return {}
+    scored = {}
+    for panel in plan.panels:
+        _log.info("scores of panel %s", panel.name)
+        scored[panel.name] = _score_panel(cohort[plan.assay], panel, plan.min_coverage)
+    if not any(part.scores.notna().any(axis=None) for part in scored.values()):
+        method, signatures, _ = _sets(plan.panels[-1])[0]
+        features.score(cohort[plan.assay], signatures, method=method, min_coverage=plan.min_coverage)
+    return scored
+
+
+def score_tables(cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]) -> dict[str, pd.DataFrame]:
+    """Return the named tables ``signatures``, ``coverage`` and ``scores`` of a study."""
+    if not scored:
+        return {}
+    about = cohort.samples.reindex(cohort[plan.assay].obs_names)[["patient_id", "timepoint"]]
+    scores = pd.concat([about, *(part.scores for part in scored.values())], axis=1)
+    coverage = [part.coverage.assign(panel=name) for name, part in scored.items()]
+    return {
+        "signatures": features.signatures().table(),
+        "coverage": schema.COVERAGE.check(pd.concat(coverage, ignore_index=True)),
+        "scores": scores.loc[:, ~scores.columns.duplicated()],
+    }
+
+
+def _score_panel(adata: anndata.AnnData, panel: Panel, min_coverage: float) -> PanelScores:
+    scores, coverage = [], []
+    scoring: dict[str, str] = {}
+    for method, signatures, names in _sets(panel):
+        how: dict[str, Any] = {"method": method, "min_coverage": min_coverage}
+        part = _scores_or_missing(adata, signatures, how)
+        scoring |= {names.get(one, one): said for one, said in part.attrs["scoring"].items()}
+        scores.append(part.rename(columns=names).rename_axis(columns=None))
+        coverage.append(features.coverage(adata, signatures, **how))
+    for part in scores:
+        part.attrs = {}  # concat would compare them
+    whole = pd.concat(scores, axis=1)
+    whole.attrs = {"scoring": scoring}
+    return PanelScores(whole, pd.concat(coverage, ignore_index=True))
+
+
+def _sets(panel: Panel) -> list[tuple[str, Any, dict[str, str]]]:
+    """What to score: (method, signatures, signature name to feature name)."""
+    catalog = features.signatures()
+    sets: list[tuple[str, Any, dict[str, str]]] = [
+        (spec.method, catalog.subset(spec.signature), {spec.signature: name})
+        for name, spec in panel.features.items()
+    ]
+    if panel.signatures:
+        chosen = catalog if panel.signatures == "all" else catalog.subset(*panel.signatures)
+        sets.append((panel.method, chosen, {}))
+    if panel.gene_sets:
+        sets.append((panel.method, {name: list(genes) for name, genes in panel.gene_sets.items()}, {}))
+    return sets
+
+
+def _scores_or_missing(adata: anndata.AnnData, signatures: Any, how: Mapping[str, Any]) -> pd.DataFrame:
+    """Scores; all missing where none of these signatures is covered, since others may be."""
+    try:
+        return features.score(adata, signatures, **how)
+    except CoverageError:
+        names = list(signatures)
+        missing = pd.DataFrame(np.nan, index=pd.Index(adata.obs_names, name="sample_id"), columns=names)
+        missing.attrs = {"scoring": dict.fromkeys(names, how["method"])}
+        return missing

@@ -1,0 +1,205 @@
+"""Association: the numbers by their definitions, the guard, the refusals, the degenerate cohorts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats as scipy_stats
+
+import immunosarc as ims
+from immunosarc import schema
+from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError
+from immunosarc.models import MODELS, associate
+
+from .conftest import RESPONSES, make_cohort, make_table
+
+QUICK = {"n_permutations": 400}
+RESPONDED = np.isin(RESPONSES, ["CR", "PR"])
+VALUES = np.array([5.0, 3, 8, 3, 1, 9, 2, 2, 7, 0])
+
+
+def auc_by_counting(values: np.ndarray, group: np.ndarray, stratum: np.ndarray) -> float:
+    """Share of (responder, non-responder) pairs of one stratum that the responder wins."""
+    wins = pairs = 0.0
+    for a in range(len(values)):
+        for b in range(len(values)):
+            if group[a] and not group[b] and stratum[a] == stratum[b]:
+                pairs += 1
+                wins += (values[a] > values[b]) + 0.5 * (values[a] == values[b])
+    return wins / pairs
+
+
+def test_auc_counts_pairs_within_strata(cohort: ims.Cohort, outcomes: pd.DataFrame) -> None:
+    stage = pd.Series(list("ababababab"), index=cohort.patients.index, name="stage")
+    ask = {"endpoint": "objective_response", "model": "mann_whitney", **QUICK}
+    plain = associate(make_table(cohort, x=VALUES), outcomes, **ask)
+    within = associate(make_table(cohort, x=VALUES), outcomes, **ask, strata=stage)
+    assert plain["estimate"].item() == pytest.approx(auc_by_counting(VALUES, RESPONDED, np.zeros(10)))
+    assert within["estimate"].item() == pytest.approx(auc_by_counting(VALUES, RESPONDED, stage.to_numpy()))
+    assert within["stratified_by"].item() == "stage"
+    assert (plain["n"].item(), plain["n_events"].item()) == (10, 3)
+
+
+def test_strata_undo_simpsons_paradox() -> None:
+    """A marker that differs between stages only, where response differs between stages too."""
+    rng = np.random.default_rng(3)
+    stage = ["1"] * 30 + ["2"] * 30
+    cohort = make_cohort(["PR"] * 24 + ["PD"] * 6 + ["PR"] * 6 + ["PD"] * 24, stage=stage)
+    table = make_table(cohort, marker=np.r_[rng.normal(3, 1, 30), rng.normal(0, 1, 30)])
+    outcomes = ims.endpoints.derive(cohort)
+    ask = {"endpoint": "objective_response", "model": "mann_whitney"}
+    naive = associate(table, outcomes, **ask, **QUICK)
+    within = associate(table, outcomes, **ask, strata=cohort.patients["schedule_stage"], **QUICK)
+    assert naive["estimate"].item() > 0.7
+    assert naive["p_maxt"].item() < 0.01
+    assert abs(within["estimate"].item() - 0.5) < 0.15
+    assert within["p_maxt"].item() > 0.05
+
+
+def test_maxt_is_the_share_of_permutations_whose_best_feature_does_as_well(
+    cohort: ims.Cohort, outcomes: pd.DataFrame
+) -> None:
+    rng = np.random.default_rng(11)
+    values = rng.normal(size=(10, 6))
+    values[:3, 0] += 1.5
+    table = make_table(cohort, **{f"f{j}": values[:, j] for j in range(6)})
+    result = associate(
+        table, outcomes, endpoint="objective_response", model="mann_whitney", n_permutations=4000, seed=2
+    )
+
+    def largest(group: np.ndarray) -> tuple[float, int]:
+        away = [abs(scipy_stats.mannwhitneyu(v[group], v[~group]).statistic - 10.5) for v in values.T]
+        return max(away), int(np.argmax(away))
+
+    seen, best = largest(RESPONDED)
+    triples = [(a, b, c) for a in range(10) for b in range(a + 1, 10) for c in range(b + 1, 10)]
+    exact = np.mean([largest(np.isin(np.arange(10), t))[0] >= seen - 1e-9 for t in triples])
+    error = np.sqrt(exact * (1 - exact) / 4000)
+    assert abs(result["p_maxt"][best] - exact) < 4 * error + 1 / 4001
+    assert (result["p_maxt"] >= result["p_exact"] - 4 * error).all()
+
+
+def test_per_sd_scales_logs_but_not_the_auc(cohort: ims.Cohort, outcomes: pd.DataFrame) -> None:
+    table = make_table(cohort, x=VALUES)
+    for model, measure in (("firth_logistic", "log_odds_ratio"), ("mann_whitney", "auc")):
+        ask = {"endpoint": "objective_response", "model": model, **QUICK}
+        raw, scaled = associate(table, outcomes, **ask), associate(table, outcomes, **ask, per_sd=True)
+        factor = 1.0 if measure == "auc" else VALUES.std(ddof=1)
+        assert scaled["measure"].item() == measure + ("" if measure == "auc" else "_per_sd")
+        for column in ("estimate", "conf_low", "conf_high", "detectable_80", "noise_ceiling"):
+            assert scaled[column].item() == pytest.approx(raw[column].item() * factor, nan_ok=True)
+        assert scaled["p_value"].item() == raw["p_value"].item()
+
+
+def test_the_noise_ceiling_is_where_maxt_begins_to_reject() -> None:
+    """With one feature the ceiling is the effect whose z is the two-sided critical value."""
+    cohort = make_cohort(["PR"] * 20 + ["PD"] * 20)
+    table = make_table(cohort, x=np.random.default_rng(0).normal(size=40))
+    ask = {"endpoint": "objective_response", "model": "mann_whitney", "n_permutations": 20_000}
+    result = associate(table, ims.endpoints.derive(cohort), **ask)
+    null_error = np.sqrt(41 / (12 * 20 * 20))
+    assert result["noise_ceiling"].item() == pytest.approx(0.5 + 1.96 * null_error, abs=0.006)
+    assert result["detectable_80"].item() == pytest.approx(0.746, abs=0.006)
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_the_detectable_effect_never_looks_at_the_observed_one(model: str) -> None:
+    cohort = make_cohort(["PR"] * 20 + ["PD"] * 20)
+    values = np.r_[np.arange(40.0)[::2], np.arange(40.0)[1::2]] + np.repeat([9.0, 0.0], 20)
+    endpoint = "objective_response" if MODELS[model].kind == "binary" else "pfs"
+    ask = {"endpoint": endpoint, "model": model, "n_permutations": 8000}
+    outcomes = ims.endpoints.derive(cohort)
+    one = associate(make_table(cohort, x=values), outcomes, **ask)
+    other = associate(make_table(cohort, x=values[::-1].copy()), outcomes, **ask)
+    assert one["estimate"].item() * other["estimate"].item() < 0 or model == "mann_whitney"
+    assert one["estimate"].item() != pytest.approx(other["estimate"].item(), rel=0.1)
+    assert one["detectable_80"].item() == pytest.approx(other["detectable_80"].item(), rel=0.03)
+
+
+@pytest.mark.parametrize("endpoint", [e.name for e in schema.ENDPOINTS.values() if e.time_defined])
+def test_features_on_treatment_are_refused_where_time_defines_the_endpoint(
+    cohort: ims.Cohort, outcomes: pd.DataFrame, endpoint: str
+) -> None:
+    table = make_table(cohort, "on", x=np.arange(10.0))
+    model = "cox" if schema.ENDPOINTS[endpoint].kind == "time_to_event" else "mann_whitney"
+    with pytest.raises(ImmortalTimeError, match=r"landmark.*objective_response"):
+        associate(table, outcomes, endpoint=endpoint, model=model)
+
+
+def test_features_on_treatment_may_meet_objective_response_and_say_so(
+    cohort: ims.Cohort, outcomes: pd.DataFrame
+) -> None:
+    table = make_table(cohort, "on", x=np.arange(10.0))
+    result = associate(table, outcomes, endpoint="objective_response", model="mann_whitney", **QUICK)
+    assert "conditional on having an on-treatment sample" in result["population"].item()
+    assert result["family"].item() == "on/objective_response/mann_whitney/panel"
+
+
+def test_refusals_name_the_cure(cohort: ims.Cohort, outcomes: pd.DataFrame) -> None:
+    table = make_table(cohort, x=np.arange(10.0))
+    with pytest.raises(UnknownNameError, match="Did you mean 'objective_response'"):
+        associate(table, outcomes, endpoint="objective_respons", model="mann_whitney")
+    with pytest.raises(UnknownNameError, match="listed but not available"):
+        associate(table, outcomes, endpoint="pfs", model="firth_cox")
+    with pytest.raises(PlanError, match="use mann_whitney or firth_logistic"):
+        associate(table, outcomes, endpoint="objective_response", model="cox")
+    with pytest.raises(PlanError, match="indexed by patient_id, not str"):
+        associate(table, outcomes, endpoint="objective_response", model="mann_whitney", strata="stage")
+    with pytest.raises(PlanError, match="none of its rows is a patient"):
+        associate(table, outcomes, endpoint="pfs", model="cox", strata=pd.Series(["a"], index=["nobody"]))
+    age = pd.Series(np.arange(10.0), index=cohort.patients.index)
+    with pytest.raises(PlanError, match="takes no covariates"):
+        associate(table, outcomes, endpoint="objective_response", model="mann_whitney", covariates=age)
+    with pytest.raises(ims.errors.SchemaError, match="timepoint: column is missing"):
+        associate(table.drop(columns="timepoint"), outcomes, endpoint="pfs", model="cox")
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_degenerate_cohorts_keep_their_rows_and_say_why(
+    degenerate: tuple[ims.Cohort, dict[str, object]], model: str
+) -> None:
+    cohort, features = degenerate
+    endpoint = "objective_response" if MODELS[model].kind == "binary" else "pfs"
+    table = make_table(cohort, **features)
+    result = associate(table, ims.endpoints.derive(cohort), endpoint=endpoint, model=model, **QUICK)
+    assert result["feature"].tolist() == list(features)
+    hopeless = result["estimate"].isna()
+    assert (result.loc[hopeless, "status"] != "ok").all()
+    assert result.loc[~hopeless, ["conf_low", "conf_high"]].notna().all().all()
+    schema.ASSOCIATION.check(result)
+
+
+def test_covariates_are_adjusted_for_and_named() -> None:
+    """A feature that only echoes the covariate has nothing left once it is adjusted for."""
+    rng = np.random.default_rng(6)
+    cohort = make_cohort(["PR"] * 30 + ["PD"] * 30)
+    burden = pd.Series(
+        np.r_[rng.normal(2, 1, 30), rng.normal(0, 1, 30)], index=cohort.patients.index, name="burden"
+    )
+    table = make_table(cohort, echo=burden.to_numpy() + rng.normal(0, 0.5, 60))
+    ask = {"endpoint": "objective_response", "model": "firth_logistic", **QUICK}
+    alone = associate(table, ims.endpoints.derive(cohort), **ask)
+    adjusted = associate(table, ims.endpoints.derive(cohort), **ask, covariates=burden)
+    assert alone["p_maxt"].item() < 0.01
+    assert adjusted["p_maxt"].item() > 0.05
+    assert adjusted["p_value"].item() > 0.05
+    assert adjusted["adjusted_for"].item() == "burden"
+
+
+def test_inputs_stay_as_they_were_and_seeds_repeat(cohort: ims.Cohort, outcomes: pd.DataFrame) -> None:
+    table = make_table(cohort, x=np.arange(10.0))
+    before, outcomes_before = table.copy(), outcomes.copy()
+    ask = {"endpoint": "pfs", "model": "cox", "n_permutations": 300}
+    first = associate(table, outcomes, **ask, seed=4)
+    assert first.equals(associate(table, outcomes, **ask, seed=4))
+    pd.testing.assert_frame_equal(table, before)
+    pd.testing.assert_frame_equal(outcomes, outcomes_before)
+
+
+def test_patients_without_tissue_or_endpoint_are_left_out_and_counted() -> None:
+    cohort = make_cohort([*RESPONSES, "NE"])
+    table = make_table(cohort, x=np.r_[np.nan, np.arange(10.0)])
+    ask = {"endpoint": "objective_response", "model": "mann_whitney"}
+    result = associate(table, ims.endpoints.derive(cohort), **ask, **QUICK)
+    assert (result["n"].item(), result["n_events"].item()) == (9, 2)

@@ -1,0 +1,64 @@
+"""The promises of the statistics, simulated: the short form of ``benchmarks/calibrate.py``.
+
+Bounds are four Monte-Carlo standard errors around the promised share.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def _load():
+    path = Path(__file__).parents[2] / "benchmarks" / "calibrate.py"
+    spec = importlib.util.spec_from_file_location("immunosarc_calibrate", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+calibrate = _load()
+
+
+def margin(rate):
+    return 4 * np.sqrt(rate.promised * (1 - rate.promised) / rate.simulations)
+
+
+def test_nothing_is_found_more_often_than_promised_where_nothing_is():
+    rates = list(calibrate.null_rejections(2000, seed=2))
+    assert len(rates) == 7
+    for rate in rates:
+        assert rate.share <= rate.promised + margin(rate), rate
+        floor = 0.015 if "ties and zeros" in rate.what else rate.promised - margin(rate)
+        assert rate.share >= floor, rate  # a test that never rejects is no test
+
+
+def test_a_panel_of_noise_yields_a_false_lead_no_more_often_than_promised():
+    for rate in calibrate.familywise_errors(400, seed=3):
+        assert rate.share <= rate.promised + margin(rate), rate
+        assert rate.share >= 0.01, rate
+
+
+def test_intervals_hold_the_truth_as_often_as_promised():
+    for rate in calibrate.coverages(500, seed=4):
+        assert rate.share >= rate.promised - margin(rate), rate
+        assert rate.share <= 0.999, rate  # an interval that never misses says nothing
+
+
+@pytest.fixture(scope="module")
+def powers():
+    return list(calibrate.powers(400, seed=5))
+
+
+@pytest.mark.parametrize("name", ["auc", "log odds ratio", "log hazard ratio"])
+def test_power_at_the_detectable_effect_is_what_the_docstring_says(name, powers):
+    low, high = {"auc": (0.79, 0.86), "log odds ratio": (0.78, 0.86), "log hazard ratio": (0.71, 0.76)}[name]
+    found = [rate for rate in powers if rate.what.startswith(f"detectable {name}")]
+    assert len(found) >= 2
+    for rate in found:
+        assert low - margin(rate) <= rate.share <= high + margin(rate), rate

@@ -1,0 +1,63 @@
+"""The run: what a plan gets, and what a cohort that lacks things still gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import immunosarc as ims
+from immunosarc.errors import CoverageError
+from immunosarc.study import FeatureSpec, Panel, Plan
+
+
+def cohort_with(genes: list[str]) -> ims.Cohort:
+    ids = [f"P{i}" for i in range(12)]
+    patients = pd.DataFrame({"patient_id": ids, "best_overall_response": ["PR"] * 4 + ["SD"] * 4 + ["PD"] * 4})
+    samples = pd.DataFrame({"sample_id": [f"{i}a" for i in ids], "patient_id": ids, "timepoint": "pre"})
+    values = np.random.default_rng(1).lognormal(size=(12, len(genes)))
+    rna = ims.make_assay(pd.DataFrame(values, index=samples["sample_id"], columns=genes), unit="tpm")
+    return ims.Cohort(patients, samples, assays={"rna": rna})
+
+
+PANEL = Panel(
+    name="two",
+    features={
+        "cyt_mean": FeatureSpec(signature="cyt", method="mean_log2"),
+        "cd8": FeatureSpec(signature="mcp_cd8_t_cells", method="mean_log2"),
+    },
+    gene_sets={"mine": ("GZMA", "ACTB")},
+)
+
+
+def test_an_uncovered_feature_keeps_its_row_and_the_run_goes_on() -> None:
+    study = ims.run(cohort_with(["GZMA", "PRF1", "ACTB"]), Plan(panels=(PANEL,), n_permutations=100))
+    rows = study["associations"].query("model == 'mann_whitney' and endpoint == 'objective_response'")
+    assert rows["feature"].tolist() == ["cyt_mean", "cd8", "mine"]
+    assert rows["n"].tolist() == [12, 0, 12]
+    assert rows["status"].tolist()[1] != "ok"
+    assert rows["scoring"].tolist()[0] == "mean_log2(log2_tpm)"
+    assert "mcp_cd8_t_cells" in study["coverage"].query("status != 'ok'")["signature"].tolist()
+
+
+def test_wrong_identifiers_stop_the_run() -> None:
+    with pytest.raises(CoverageError, match="none of"):
+        ims.run(cohort_with(["ENSG01", "ENSG02"]), Plan(n_permutations=100))
+
+
+def test_a_cohort_without_an_assay_still_gets_its_endpoints() -> None:
+    patients = pd.DataFrame({"patient_id": ["P1", "P2"], "best_overall_response": ["PR", "PD"]})
+    study = ims.run(ims.Cohort(patients))
+    assert len(study["associations"]) == 0
+    assert study["summary"].set_index("measure").loc["objective_response", "estimate"] == 0.5
+    assert "SIMULATED" not in repr(study)
+
+
+def test_the_study_names_its_tables() -> None:
+    study = ims.run(
+        cohort_with(["GZMA", "PRF1"]), Plan(panels=(Panel(name="p", signatures=("cyt",)),), n_permutations=50)
+    )
+    with pytest.raises(ims.errors.UnknownNameError, match="Did you mean 'associations'"):
+        study["association"]
+    assert "associations" in study._repr_html_()
+    assert study.provenance["plan_sha256"] == study.plan.sha256
