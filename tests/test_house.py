@@ -12,7 +12,7 @@ import pytest
 
 import immunosarc as ims
 
-MODULES = [m.name for m in pkgutil.walk_packages(ims.__path__, "immunosarc.") if "__main__" not in m.name]
+MODULES = [m.name for m in pkgutil.walk_packages(ims.__path__, "immunosarc.") if "._" not in m.name]
 
 
 def _public() -> list[tuple[str, object]]:

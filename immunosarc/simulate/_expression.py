@@ -57,6 +57,22 @@ def expression(
     rest; then the planted shifts, the histology's offset and the library are added. The abundant
     genes fill the library up: a rising program takes its share from them, and leaves the null
     panel where it was.
+
+    Parameters
+    ----------
+    patients, samples : DataFrame
+        As in a cohort.
+    model : GeneModel
+        What is fixed about each gene.
+    planted : Planted
+        What is true.
+    seed : int
+        At least 0.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, n_genes)
+        TPM, all above 0.
     """
     owner = patients.index.get_indexer(samples["patient_id"])
     visit = (samples["timepoint"] == "on").to_numpy(dtype=np.int64)
@@ -76,7 +92,20 @@ def expression(
 
 
 def cold_tumors(patients: pd.DataFrame, seed: int) -> pd.Series:
-    """Return which tumors were less inflamed than average before treatment."""
+    """Return which tumors were less inflamed than average before treatment.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        Indexed by patient, every patient of the trial.
+    seed : int
+        The seed of the trial.
+
+    Returns
+    -------
+    Series of bool
+        Indexed by patient.
+    """
     return pd.Series(_draw(seed, "inflammation", (2, len(patients)))[0] < 0, index=patients.index)
 
 

@@ -15,6 +15,7 @@ import immunosarc as ims
 from immunosarc import catalog
 from immunosarc.endpoints import derive, summarize
 from immunosarc.errors import ImmunosarcError
+from immunosarc.simulate._expression import _STREAMS, _draw
 from immunosarc.simulate._genes import gene_model
 
 SEEDS = range(40)
@@ -361,3 +362,18 @@ def test_bad_arguments_are_refused_together() -> None:
     assert "4 problem(s)" in message
     for part in ("seed: need a whole", "have -1", "n_null: ", "have 2.5", "response_effect: ", "have 'high'"):
         assert part in message
+
+
+def test_patients_carry_what_a_trial_records(cohort: ims.Cohort) -> None:
+    recorded = set(ims.schema.PATIENTS.columns) - {"response_evaluable", "os_days", "os_event"}
+    assert set(cohort.patients.columns) == recorded
+    complete = cohort.patients.drop(columns=["death_day", "last_alive_day"])
+    assert complete.notna().to_numpy().all()
+
+
+def test_every_component_has_a_stream_of_its_own() -> None:
+    streams = ("inflammation", "programs", "patients", "samples", "library", "sensitivity")
+    assert _STREAMS[: len(streams)] == streams  # another order would change every simulated trial
+    draws = np.stack([_draw(3, stream, (200,)) for stream in _STREAMS])
+    assert len(np.unique(draws)) == draws.size
+    assert np.abs(np.corrcoef(draws) - np.eye(len(_STREAMS))).max() < 0.3
