@@ -37,10 +37,10 @@ CASES = {
         ["[assays.rna] sha256: 'abc' is not a SHA-256 (64 hexadecimal digits)"],
     ),
     "unknown column": (
-        [("toy.toml", '"resp"', '"respons"')],
+        [("toy.toml", '"resp"', '"resq"')],
         errors.ManifestError,
         [
-            "in/clinical.tsv line 1: there is no column 'respons'",
+            "in/clinical.tsv line 1: there is no column 'resq'",
             "[patients] columns.best_overall_response",
             "Did you mean 'resp'?",
         ],

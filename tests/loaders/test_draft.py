@@ -180,7 +180,7 @@ def test_the_draft_of_riaz2017_needs_few_edits(data_root, tmp_path) -> None:
         "title": 'title = "Riaz 2017"',
         "citation": 'citation = "Riaz 2017"',
         "license": 'license = "none"',
-        "source": 'source = "IMPRES"',
+        "source": 'source = "its repository"',
         "# cohort": 'cohort = "cohort"',
         "# subtype": 'subtype = "subtype"',
         "# iatlas_cyt": 'iatlas_cyt = "iatlas_cyt"',
