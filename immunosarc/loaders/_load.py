@@ -216,12 +216,14 @@ def _replicates(parsed: Parsed, faults: list[Fault]) -> tuple[Replicates | None,
         rule = declared.get(where) or samples
         if rule is None or not isinstance(block, AssayBlock):
             continue
-        rules[where[1]] = rule.rule
-        if rule.rule == "sum" and block.unit != "counts":
+        if (rule.rule == "sum") != (block.unit == "counts") and rule.rule != "first":
+            fitting = "'sum' or 'first'" if block.unit == "counts" else "'mean' or 'first'"
             found.append(
-                f"replicates: rule 'sum' is for counts, the unit of [{'.'.join(where)}] is {block.unit!r}; "
-                "use 'mean' or 'first'"
+                f"replicates: rule {rule.rule!r} does not fit the unit {block.unit!r} of [{'.'.join(where)}]; "
+                f"use {fitting}"
             )
+        else:
+            rules[where[1]] = rule.rule
     faults += [Fault(ManifestError, text) for text in found]
     return samples, rules
 

@@ -80,7 +80,7 @@ class Replicates(_Part):
         The biopsy's name becomes the sample id.
     rule : {"first", "mean", "sum"}
         ``first`` keeps, of those measured, the first library in the order of the samples file;
-        ``mean`` and ``sum`` combine all of them; ``sum`` is for counts.
+        counts are combined by ``sum``, every other unit by ``mean``.
     """
 
     of: str = Field(description="the column of the samples file that names the biopsy")

@@ -94,7 +94,14 @@ def test_an_assays_rule_cannot_use_other_biopsies(libraries) -> None:
 
 def test_sums_are_for_counts(libraries) -> None:
     libraries.change("toy.toml", "RULE", "sum").change("toy.toml", '"counts"', '"tpm"')
-    assert "rule 'sum' is for counts, the unit of [assays.rna] is 'tpm'" in libraries.message()
+    assert "rule 'sum' does not fit the unit 'tpm' of [assays.rna]; use 'mean' or 'first'" in libraries.message()
+
+
+def test_a_mean_of_counts_is_no_count(libraries) -> None:
+    libraries.change("toy.toml", "RULE", "mean")
+    assert (
+        "rule 'mean' does not fit the unit 'counts' of [assays.rna]; use 'sum' or 'first'" in libraries.message()
+    )
 
 
 def test_combined_libraries_must_agree_in_their_columns(libraries) -> None:
