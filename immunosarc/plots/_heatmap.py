@@ -195,7 +195,7 @@ def _keys(ax: Axes, clinical: list[_Track], *, missing: bool) -> None:
             ax,
             handles,
             [plain(name) for name in styles],
-            title=title or None,
+            title=plain(title) if title else None,
             loc="upper left",
             bbox_to_anchor=(left - 4 / width, 1 - below / height),
             borderaxespad=0,
@@ -207,4 +207,5 @@ def _keys(ax: Axes, clinical: list[_Track], *, missing: bool) -> None:
             handlelength=1.6,
         )
         ax.add_artist(key)
+        key.set_clip_on(False)  # else it does not count as part of the figure, and is cut off
         below += _LINE * (len(handles) + bool(title)) + 9

@@ -11,7 +11,7 @@ from immunosarc import schema
 from immunosarc.errors import UnknownNameError, did_you_mean
 from immunosarc.plots._axes import current, plain, say_why, titled
 from immunosarc.plots._palette import GRID, INK, Style, category_styles
-from immunosarc.plots._words import counted, endpoint_label
+from immunosarc.plots._words import counted, endpoint_label, stratum_label
 
 __all__ = ["kaplan_meier"]
 
@@ -94,8 +94,7 @@ def _curve(ax: Axes, part: pd.DataFrame, *, name: str, style: Style) -> Line2D:
     time, survival = part["time"].to_numpy(float), part["survival"].to_numpy(float)
     if time[0] > 0:  # the table may start at the first event
         time, survival = np.r_[0.0, time], np.r_[1.0, survival]
-    who = "all patients" if name == "all" else plain(name)
-    label = f"{who}: n = {_patients(part):.0f}, {counted(part['n_events'].sum(), 'event')}"
+    label = f"{plain(stratum_label(name))}: n = {_patients(part):.0f}, {counted(part['n_events'].sum(), 'event')}"
     (line,) = ax.plot(
         time,
         survival,
@@ -151,7 +150,7 @@ def _numbers_at_risk(
 ) -> None:
     _below(ax, (0, 0), "At risk", row=0, color=INK, weight="bold", ha="left")
     for row, (name, part) in enumerate(parts.items(), start=1):
-        _below(ax, (0, 0), plain(name), row=row, color=styles[name].color, ha="right", shift=-14)
+        _below(ax, (0, 0), plain(stratum_label(name)), row=row, color=styles[name].color, ha="right", shift=-14)
         for tick in ticks:
             _below(ax, (tick, 0), f"{_at_risk(part, tick):.0f}", row=row, color=INK, ha="center")
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from immunosarc import schema
 from immunosarc.plots._axes import current, fitted_font, footnote, plain, say_why, titled
 from immunosarc.plots._palette import GRID, INK, MUTED, VERMILION, category_styles
-from immunosarc.plots._words import endpoint_label, percent_text
+from immunosarc.plots._words import endpoint_label, percent_text, stratum_label
 
 __all__ = ["rates"]
 
@@ -56,7 +56,7 @@ def rates(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _label(row: pd.Series) -> str:
-    stratum = "" if row["stratum"] == _ALL else f", stratum {row['stratum']}"
+    stratum = "" if row["stratum"] == _ALL else f", {stratum_label(str(row['stratum']))}"
     return plain(f"{endpoint_label(str(row['measure']))}{stratum}")
 
 
@@ -76,7 +76,9 @@ def _rate(ax: Axes, place: float, row: pd.Series, *, color: str, marker: str, fo
     else:
         ends = [100 * row["conf_low"], 100 * row["conf_high"]]
         ax.plot(ends, [place, place], color=color, linewidth=1.8, zorder=2)
-        ax.plot([100 * row["estimate"]], [place], color=color, marker=marker, markersize=6.5, zorder=3)
+        ax.plot(
+            [100 * row["estimate"]], [place], color=color, marker=marker, markersize=6.5, zorder=3, clip_on=False
+        )
         shown = percent_text(row["estimate"], row["conf_low"], row["conf_high"])
         counts = f"n = {n}" if _is_kaplan_meier(row) or pd.isna(row["n_events"]) else f"{row['n_events']:.0f}/{n}"
         text, tail = counts, shown

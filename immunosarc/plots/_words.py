@@ -25,6 +25,7 @@ __all__ = [
     "percent_text",
     "signed_text",
     "spelled",
+    "stratum_label",
 ]
 
 DASH = "–"
@@ -295,6 +296,13 @@ def family_condition(associations: pd.DataFrame) -> str:
     'conditional on having an on-treatment sample'
     """
     return CONDITIONAL if associations["timepoint"].iloc[0] == "on" else ""
+
+
+def stratum_label(stratum: str) -> str:
+    """Return a stratum in words; a bare number says what it is."""
+    if stratum == "all":
+        return "all patients"
+    return f"stratum {stratum}" if stratum.isdigit() else stratum
 
 
 def spelled(name: str) -> str:

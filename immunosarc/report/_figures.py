@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from immunosarc import plots, schema
-from immunosarc.report._select import families, heatmap_parts, shifted_features, table_of
+from immunosarc.report._select import families, heatmap_parts, shifted_features, table_of, with_named_strata
 from immunosarc.report._svg import STYLE, render
 from immunosarc.study import Study
 
@@ -102,7 +102,7 @@ def _flow(study: Study) -> Iterator[_Order]:
 
 
 def _rates(study: Study) -> Iterator[_Order]:
-    summary = table_of(study, "summary")
+    summary = with_named_strata(study, "summary")
     rows = int((summary["unit"] == "proportion").sum())
     caption = "Rates with their confidence intervals; at the right patients with the endpoint of patients known."
     size = (4.6, max(1.2, 0.27 * (rows + 1)))
@@ -110,7 +110,7 @@ def _rates(study: Study) -> Iterator[_Order]:
 
 
 def _curves(study: Study) -> Iterator[_Order]:
-    curves = table_of(study, "survival")
+    curves = with_named_strata(study, "survival")
     for endpoint in curves["endpoint"].unique():
         mine = curves[curves["endpoint"] == endpoint]
         whole = mine["stratum"] == "all"

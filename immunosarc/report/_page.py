@@ -13,7 +13,7 @@ from markupsafe import Markup
 from immunosarc import __version__, plots, schema
 from immunosarc.report._answer import answer
 from immunosarc.report._figures import FOREST_ROWS, Drawing
-from immunosarc.report._select import families, patient_column, shifted_features, table_of
+from immunosarc.report._select import families, patient_column, shifted_features, table_of, with_named_strata
 from immunosarc.report._svg import inline
 from immunosarc.report._tables import MEANINGS
 from immunosarc.study import Study
@@ -167,7 +167,7 @@ def _summary(study: Study) -> Grid:
             plots.p_text(row["p_value"]),
             "" if row["status"] == "ok" else str(row["status"]),
         ]
-        for _, row in table_of(study, "summary").iterrows()
+        for _, row in with_named_strata(study, "summary").iterrows()
     ]
     head = ["Endpoint", "Stratum", "Population", "With it", "of n", "Estimate [interval]", "Method"]
     return Grid([*head, "Compared with", "One-sided p", "Status"], rows, frozenset({3, 4, 5, 7, 8}))

@@ -10,7 +10,7 @@ from immunosarc import schema
 from immunosarc.report._tables import SCHEMAS
 from immunosarc.study import Study
 
-__all__ = ["families", "heatmap_parts", "patient_column", "shifted_features", "table_of"]
+__all__ = ["families", "heatmap_parts", "patient_column", "shifted_features", "table_of", "with_named_strata"]
 
 _LEADING, _SHOWN = 4, 6
 _TRACKS = ("best_overall_response", "histology")
@@ -21,6 +21,16 @@ def table_of(study: Study, name: str) -> pd.DataFrame:
     if name in study.tables:
         return study.tables[name]
     return SCHEMAS[name].empty() if name in SCHEMAS else pd.DataFrame()
+
+
+def with_named_strata(study: Study, name: str) -> pd.DataFrame:
+    """Return a table whose strata say what they are strata of: "schedule stage 1", not "1"."""
+    table = table_of(study, name)
+    column = patient_column(study)
+    if column is None or table.empty:
+        return table
+    words = column.replace("_", " ")
+    return table.assign(stratum=[one if one == "all" else f"{words} {one}" for one in table["stratum"]])
 
 
 def families(study: Study) -> Iterator[tuple[str, pd.DataFrame]]:

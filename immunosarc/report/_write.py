@@ -52,7 +52,8 @@ def write(study: Study, out: str | os.PathLike[str]) -> Path:
     --------
     >>> import tempfile
     >>> import immunosarc as ims
-    >>> study = ims.run(ims.simulate_cohort(seed=7), ims.Plan(n_permutations=50))
+    >>> plan = ims.Plan(n_permutations=50, timepoints=("pre",), binary_models=("mann_whitney",))
+    >>> study = ims.run(ims.simulate_cohort(seed=7), plan)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     sorted(path.name for path in write(study, f"{folder}/out").iterdir())
     ['cohort', 'figures', 'report.html', 'results.json', 'tables', 'tables.xlsx']
