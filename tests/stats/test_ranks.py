@@ -143,18 +143,20 @@ def test_one_stratum_and_single_class_strata_change_nothing(trial):
         np.testing.assert_allclose(getattr(with_idle, name), getattr(plain, name), rtol=1e-13, err_msg=name)
 
 
-def test_a_single_responder_in_a_stratum_borrows_the_variance():
-    rng = np.random.default_rng(5)
-    values = rng.normal(size=(30, 1))
+@pytest.mark.parametrize("gap", [0.0, 3.0])
+def test_a_single_responder_in_a_stratum_borrows_the_variance_or_that_of_noise(gap):
+    values = np.random.default_rng(5).normal(size=(30, 1))
     group = np.r_[np.arange(16) < 9, np.arange(14) < 1]
     strata = np.repeat([1, 2], [16, 14])
+    values[group & (strata == 1)] += gap  # separated: the other stratum's placements hardly spread
     fits = mann_whitney(values, group, strata=strata)
     x, y = values[:, 0], group
     wins = [(x[(strata == s) & y][:, None] > x[(strata == s) & ~y]).astype(float) for s in (1, 2)]
     spread = wins[0].mean(1).var(ddof=1)
+    assert (spread < 1 / 12) == (gap > 0)
     parts = [
         63**2 * (spread / 9 + wins[0].mean(0).var(ddof=1) / 7),
-        13**2 * (spread / 1 + wins[1].mean(0).var(ddof=1) / 13),
+        13**2 * (max(spread, 1 / 12) / 1 + wins[1].mean(0).var(ddof=1) / 13),
     ]
     assert fits.std_error[0] == pytest.approx(np.sqrt(sum(parts)) / 76, rel=1e-12)
     assert fits.status[0] == "ok"

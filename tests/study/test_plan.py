@@ -26,11 +26,11 @@ def test_features_on_treatment_are_planned_for_response_only() -> None:
 
 
 def test_unknown_keys_and_values_come_together() -> None:
-    mapping = {"alhpa": 0.1, "n_permutations": 0, "panels": [{"name": "p", "methods": "singscore"}]}
+    mapping = {"alfa": 0.1, "n_permutations": 0, "panels": [{"name": "p", "methods": "singscore"}]}
     with pytest.raises(PlanError, match=r"3 problem\(s\)") as caught:
         Plan.from_mapping(mapping)
     message = str(caught.value)
-    assert "unknown key 'alhpa'. Did you mean 'alpha'?" in message
+    assert "unknown key 'alfa'. Did you mean 'alpha'?" in message
     assert "unknown key 'panels.0.methods'. Did you mean 'method'?" in message
     assert "n_permutations" in message
 
