@@ -2,7 +2,7 @@
 
 from immunosarc.loaders._draft import draft_manifest
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Manifest",
     "ManifestCheck",
     "Replicates",
+    "SamplesBlock",
     "TableBlock",
     "check_manifest",
     "draft_manifest",

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.cohort import make_assay
-from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import Matrix, read_matrix
-from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._source import Source
 
@@ -107,7 +107,7 @@ def _link_faults(file: str, matrix: Matrix, samples: Part) -> list[Fault]:
     repeated = pd.Series(matrix.libraries, dtype=object)
     unknown = [name for name in dict.fromkeys(repeated) if name not in samples.owners]
     if unknown:
-        hint = did_you_mean(unknown[0], list(samples.owners)[:500]) if len(unknown) == 1 else ""
+        hint = nearest(unknown[0], samples.owners) if len(unknown) == 1 else ""
         number = "1 library is" if len(unknown) == 1 else f"{len(unknown)} libraries are"
         return [
             Fault(

@@ -18,7 +18,7 @@ from immunosarc.loaders._assay import read_assay
 from immunosarc.loaders._block import read_block
 from immunosarc.loaders._clinical import Part, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._source import Source
 
@@ -205,7 +205,8 @@ def _replicates(parsed: Parsed, faults: list[Fault]) -> tuple[Replicates | None,
     The biopsies are the cohort's samples, so there is one grouping column for all; an assay
     may only choose another way to combine its libraries.
     """
-    declared = {where: block.replicates for where, block in parsed.blocks.items() if block.replicates}
+    able = {where: block for where, block in parsed.blocks.items() if isinstance(block, SamplesBlock | AssayBlock)}
+    declared = {where: block.replicates for where, block in able.items() if block.replicates}
     columns = sorted({rule.of for rule in declared.values()})
     found = []
     if len(columns) > 1:

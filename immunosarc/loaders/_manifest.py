@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from immunosarc import schema
 from immunosarc.errors import did_you_mean
 
-__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "TableBlock", "TimeUnit"]
+__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "SamplesBlock", "TableBlock", "TimeUnit"]
 
 TimeUnit = Literal["days", "weeks", "months", "years"]
 Plain = str | bool | int | float
@@ -63,6 +63,13 @@ def _recodings(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for code, meaning in codes.items():
             if not isinstance(meaning, Plain):
                 raise ValueError(f"{column}: code {code!r} needs text, a number or true/false; found {meaning!r}")
+    return value
+
+
+def _assay_names(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ValueError(f"{name!r} cannot name an assay; use letters, digits, '_' and '-'")
     return value
 
 
@@ -123,13 +130,22 @@ class TableBlock(Block):
         Our name -> {code in the file -> value}. Every code must be listed.
     keep : dict
         Column of the file -> value, or list of values, of the rows that stay.
-    replicates : Replicates, optional
-        For [samples]: several libraries of one biopsy.
     """
 
     columns: dict[str, str] = {}
     recode: Annotated[dict[str, dict[str, Any]], AfterValidator(_recodings)] = {}
     keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+
+
+class SamplesBlock(TableBlock):
+    """The table of samples, or of libraries.
+
+    Attributes
+    ----------
+    replicates : Replicates, optional
+        Which libraries are one biopsy, and how an assay combines them.
+    """
+
     replicates: Replicates | None = None
 
 
@@ -190,7 +206,8 @@ class Manifest(_Part):
         Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
     caveats : list of str
         What a reader of the results has to know.
-    patients, samples : TableBlock
+    patients : TableBlock
+    samples : SamplesBlock, optional
         The clinical tables; ``samples`` is needed for assays.
     assays : dict of str to AssayBlock
         Measurements, by the name they get in the cohort.
@@ -214,7 +231,7 @@ class Manifest(_Part):
     time_unit: TimeUnit | None = None
     caveats: list[str] = []
     patients: TableBlock = Field(description="a table with file, columns, ...")
-    samples: TableBlock | None = None
-    assays: dict[str, AssayBlock] = {}
+    samples: SamplesBlock | None = None
+    assays: Annotated[dict[str, AssayBlock], AfterValidator(_assay_names)] = {}
     tables: dict[str, TableBlock] = {}
     plan: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, SamplesBlock, TableBlock
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
@@ -148,7 +148,7 @@ def _place(inside: Where) -> tuple[Where, type[BaseModel]]:
     """Return the block that some keys stand in, and the model of that block."""
     blocks: dict[str, tuple[int, type[BaseModel]]] = {
         "patients": (1, TableBlock),
-        "samples": (1, TableBlock),
+        "samples": (1, SamplesBlock),
         "assays": (2, AssayBlock),
         "tables": (2, TableBlock),
     }
@@ -209,9 +209,10 @@ def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[Table
         ("tables", TableBlock),
         ("assays", AssayBlock),
     )
-    for name in ("patients", "samples"):
-        if name in raw:
-            yield (name,), TableBlock
+    if "patients" in raw:
+        yield ("patients",), TableBlock
+    if "samples" in raw:
+        yield ("samples",), SamplesBlock
     for group, model in models:
         if isinstance(raw.get(group), Mapping):
             for name in raw[group]:

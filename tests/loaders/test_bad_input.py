@@ -127,6 +127,19 @@ CASES = {
         errors.DataFileError,
         ["in/clinical.tsv lines 2 and 3, column 'resp': patient 'P1' has 'PR' and 'NA'"],
     ),
+    "a sample without a patient": (
+        [("toy.toml", 'file = "in/clinical.tsv"', 'file = "in/people.tsv"')],
+        errors.DataFileError,
+        [
+            "in/clinical.tsv line 6, column 'patient': patient 'P3' is not in the patients table; add the patient",
+            "Did you mean 'P33'?",
+        ],
+    ),
+    "an assay name that is a path": (
+        [("toy.toml", "[assays.rna]", '[assays."../rna"]')],
+        errors.ManifestError,
+        ["assays: '../rna' cannot name an assay; use letters, digits, '_' and '-'"],
+    ),
     "a lesion without a patient": (
         [("lesions.csv", "P2,-1", "P22,-1")],
         errors.DataFileError,
@@ -361,6 +374,11 @@ CASES = {
         errors.ManifestError,
         ["unknown key 'by' in [samples.replicates]"],
     ),
+    "replicates where they mean nothing": (
+        [("toy.toml", 'missing = ["NA"]', 'missing = ["NA"]\nreplicates = { of = "patient", rule = "first" }')],
+        errors.ManifestError,
+        ["unknown key 'replicates' in [patients]"],
+    ),
     "unknown table": (
         [("toy.toml", "[tables.lesions]", "[tables.lesion]")],
         errors.ManifestError,
@@ -447,6 +465,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_message_names_place_value_and_cure(toy, name: str) -> None:
     edits, error, fragments = CASES[name]
+    toy.write("people.tsv", toy.path("clinical.tsv").read_text().replace("P3", "P33"))
     for edit in edits:
         toy.change(*edit)
     with pytest.raises(error) as caught:
@@ -558,6 +577,14 @@ def test_values_and_rules_of_one_table_come_together(toy) -> None:
     problems = toy.problems()
     assert any("lines 4 and 5, column 'age': above 120, found '480'" in one for one in problems)
     assert any("line 6, column 'pfs' (pfs_time): given without pfs_event" in one for one in problems)
+
+
+def test_many_mistakes_of_one_kind_are_counted_and_not_listed(toy) -> None:
+    rows = [f"X{i}\tQ{i}\tbaseline\t{i}\tPR{i}\t1\tyes\tF\t50\t0\t1" for i in range(1, 10)]
+    toy.write("clinical.tsv", toy.path("clinical.tsv").read_text() + "\n".join(rows))
+    problems = toy.problems()
+    assert sum("is not one of CR, PR, SD, PD, NE" in one for one in problems) == 5
+    assert "... and 4 more values in column 'resp' like these" in problems
 
 
 def test_lines_count_records_that_span_lines(toy) -> None:

@@ -208,6 +208,28 @@ def test_missing_codes_in_expression_are_declared(toy) -> None:
     assert np.isnan(values[2, 1])
 
 
+def test_a_question_mark_may_be_a_missing_code(toy) -> None:
+    toy.change("clinical.tsv", "NA\t\t\tF", "?\t\t\tF").change("toy.toml", 'missing = ["NA"]', 'missing = ["?"]')
+    assert toy.load().patients["best_overall_response"].isna().tolist() == [False, False, True]
+
+
+def test_keep_compares_flags_as_flags_and_numbers_as_numbers(toy) -> None:
+    toy.change("toy.toml", "keep = { rep = 0 }", "keep = { rep = false }")
+    assert "rep is 0, not False" in toy.message()  # 0 is a number: say 0
+    text = toy.path("clinical.tsv").read_text()
+    toy.write("clinical.tsv", text.replace("\t0\t", "\tFALSE\t").replace("\t1\t11", "\tTRUE\t11"))
+    assert list(toy.load().samples.index) == ["S1", "S2", "S3", "S4"]
+    toy.write("clinical.tsv", text.replace("\t0\t", "\t0.0\t")).change("toy.toml", "rep = false", "rep = 0")
+    assert list(toy.load().samples.index) == ["S1", "S2", "S3", "S4"]
+
+
+def test_numbers_are_read_to_the_last_bit(toy) -> None:
+    numbers = ["0.1234567890123456789", "2.2250738585072014e-308", "8.41470984807896507", "123456789.98765432101"]
+    rows = [f"G{i}\t{number}\t1\t1\t1" for i, number in enumerate(numbers)]
+    toy.write("counts.tsv", "\n".join(["gene\tS3\tS1\tS3b\tS2", *rows])).change("toy.toml", '"counts"', '"tpm"')
+    assert toy.load()["rna"].to_df().loc["S3"].tolist() == [float(number) for number in numbers]
+
+
 def test_a_log2_assay_keeps_its_pseudocount(toy) -> None:
     toy.change(
         "toy.toml", 'unit = "counts"', 'unit = "log2"\npseudocount = 0.001\ngene_lengths = "in/lengths.tsv"'
