@@ -117,7 +117,7 @@ def _absent(path: Path, root: Path) -> str:
         return f"the data root {root} is not a folder; check data_root"
     near = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
     hint = nearest(path.name, near)
-    return f"is missing below the data root {root}; check the path and data_root, or fetch it.{hint}"
+    return f"is missing below the data root {root}; check the path and data_root.{hint}"
 
 
 def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
@@ -130,7 +130,7 @@ def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as failure:
-            fault(f"the gzip stream is broken or cut short ({failure}); fetch the file again")
+            fault(f"the gzip stream is broken or cut short ({failure}); get the file again")
             return None
     if data[:4] == b"PK\x03\x04":
         fault("this is a zip archive or an Excel workbook; save the sheet as tab-separated text (.tsv)")
