@@ -98,7 +98,7 @@ def _survivors(study: Study) -> list[str]:
     n_families = table["family"].nunique()
     return [
         f"Below .05 after counting the features of the family: {'; '.join(named)}{more}. With {n_families} "
-        f"families, chance alone gives up to about {n_families * _ALPHA:.1f} families with such a finding."
+        f"families, chance alone gives up to about {n_families * _ALPHA:.2g} families with such a finding."
     ]
 
 

@@ -86,7 +86,7 @@ def association() -> Callable[..., pd.DataFrame]:
             "statistic": 1.0,
             "p_value": [0.0123 * (i + 1) for i in range(k)],
             "p_exact": np.nan,
-            "p_maxt": [0.2345 + 0.01 * i for i in range(k)],
+            "p_maxt": [0.251 + 0.01 * i for i in range(k)],
             "q_value": 0.5,
             "detectable_80": 0.9 if auc else 1.5,
             "noise_ceiling": 0.8 if auc else 1.0,
