@@ -114,7 +114,7 @@ class Signature:
         return f"<Signature {self.name!r}: {self.label}, {len(self.genes)} genes, {self.direction}>"
 
     def describe(self) -> str:
-        """Return everything that is known of it, one fact a line: ``key<TAB>value``.
+        r"""Return everything that is known of it, one fact a line: ``key<TAB>value``.
 
         Examples
         --------
