@@ -119,7 +119,7 @@ class Signature:
         Examples
         --------
         >>> load_signatures()["cyt"].describe().splitlines()[1]
-        'genes\\tGZMA, PRF1'
+        'genes\tGZMA, PRF1'
         """
         return "".join(f"{key}\t{value}\n" for key, value in self._facts())
 
