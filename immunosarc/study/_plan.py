@@ -252,10 +252,28 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
 
     The default plan stratifies by ``schedule_stage`` where the cohort has it.
 
+    Parameters
+    ----------
+    cohort : Cohort
+        Its columns, assays and own plan count.
+    plan : Plan or mapping, optional
+        Overrides the cohort's own.
+
+    Returns
+    -------
+    Plan
+
     Raises
     ------
     PlanError
         With every name that does not exist.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cohort = Cohort(pd.DataFrame({"patient_id": ["P1"], "schedule_stage": ["1"]}))
+    >>> plan_for(cohort).strata
+    'schedule_stage'
     """
     declared = plan if plan is not None else cohort.provenance.get("plan")
     if not declared:
