@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import special
 
-from immunosarc.stats._batched import inverse_and_log_determinant, solve_with
+from immunosarc.stats._batched import climb, inverse_and_log_determinant, solve_with
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
 
 __all__ = ["Design", "fit_profile"]
@@ -174,7 +175,7 @@ def _maximize(design: Design, beta: FloatArray, *, free: slice) -> _Point:
     for _ in range(_ITERATIONS):
         here = design.take(active)
         step = point.step(free, here)
-        point = _climb(point, step, here)
+        point = climb(point, step, _evaluated(here))
         best.put(active, point)
         going = np.abs(step).max(axis=0) > _STEP_TOLERANCE
         active, point = active[going], point.take(going)
@@ -184,17 +185,9 @@ def _maximize(design: Design, beta: FloatArray, *, free: slice) -> _Point:
     return best
 
 
-def _climb(point: _Point, step: FloatArray, design: Design) -> _Point:
-    """Take the step, halved where it would go down."""
-    trial = _Point.at(point.beta + step, design)
-    slack = 1e-12 * (1.0 + np.abs(point.value))
-    for _ in range(40):
-        worse = np.flatnonzero(~(trial.value >= point.value - slack))
-        if worse.size == 0:
-            break
-        step[:, worse] /= 2.0
-        trial.put(worse, _Point.at(point.beta[:, worse] + step[:, worse], design.take(worse)))
-    return trial
+def _evaluated(design: Design) -> Callable[[FloatArray, IntArray | None], _Point]:
+    """Return what evaluates the coefficients of some of the models."""
+    return lambda beta, models: _Point.at(beta, design if models is None else design.take(models))
 
 
 def _profile(design: Design, held: FloatArray, beta: FloatArray) -> _Point:
