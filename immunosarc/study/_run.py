@@ -79,14 +79,15 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables["attrition"] = attrition(cohort, outcomes, *everyone)
     if cohort.simulated:
         tables = {name: table.assign(simulated="SIMULATED") for name, table in tables.items()}
+    provenance = _provenance(cohort, chosen, seed)
     return Study(
         cohort=cohort,
         plan=chosen,
         tables=MappingProxyType(tables),
         stamp=stamp,
         stamp_reason=reason,
-        methods=methods_text(cohort, chosen, tables),
-        provenance=MappingProxyType(_provenance(cohort, chosen, seed)),
+        methods=methods_text(cohort, chosen, tables, provenance["versions"]),
+        provenance=MappingProxyType(provenance),
     )
 
 

@@ -151,6 +151,8 @@ def test_refusals_name_the_cure(cohort: ims.Cohort, outcomes: pd.DataFrame) -> N
     age = pd.Series(np.arange(10.0), index=cohort.patients.index)
     with pytest.raises(PlanError, match="takes no covariates"):
         associate(table, outcomes, endpoint="objective_response", model="mann_whitney", covariates=age)
+    with pytest.raises(PlanError, match="derive both from one cohort"):
+        associate(table, outcomes.set_axis([f"X{i}" for i in range(10)]), endpoint="pfs", model="cox")
     with pytest.raises(ims.errors.SchemaError, match="timepoint: column is missing"):
         associate(table.drop(columns="timepoint"), outcomes, endpoint="pfs", model="cox")
 

@@ -80,3 +80,9 @@ def test_one_name_means_one_score() -> None:
     assert "scored differently in another panel" in twice.problems()[0]
     same = Plan(panels=(Panel(name="a", signatures=("cyt",)), Panel(name="b", signatures="all")))
     assert same.problems() == []
+
+
+def test_a_hypothesis_names_a_feature_of_its_panel() -> None:
+    asked = Hypothesis(feature="cyt_mean_log3")
+    assert "Did you mean 'cyt_mean_log2'?" in Plan(hypotheses=(asked,)).problems()[0]
+    assert Plan(hypotheses=(Hypothesis(feature="cyt_mean_log2"),)).problems() == []
