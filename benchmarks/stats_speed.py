@@ -113,7 +113,7 @@ def main() -> None:
         for name, ours, peer, tolerance in comparisons(n):
             np.testing.assert_allclose(ours(), peer(), rtol=tolerance, atol=tolerance, err_msg=name)
             mine, theirs = seconds(ours, 3), seconds(peer, 1)
-            print(f"n={n:<4} {name:52s} {mine:8.4f} {theirs:8.3f} {theirs / mine:7.0f}x")
+            print(f"n={n:<4} {name:52s} {mine:8.4f} {theirs:8.3f} {theirs / mine:7.1f}x")
         x = np.random.default_rng(n).normal(size=(n, FEATURES))
         orders = permute_within(np.zeros(n), 10_000, seed=1)
         mine = seconds(partial(maxt_ours, x, np.arange(n) < n // 3, orders), 3)

@@ -168,7 +168,13 @@ def app() -> NoReturn:
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Run one command and exit; what the user can mend is a message, not a traceback."""
+    """Run one command and exit; what the user can mend is a message, not a traceback.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The words after ``immunosarc``.
+    """
     try:
         _app(arguments, standalone_mode=True)
     except ImmunosarcError as failure:

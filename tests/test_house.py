@@ -9,10 +9,11 @@ import subprocess
 import sys
 
 import pytest
+from numpydoc.docscrape import NumpyDocString
 
 import immunosarc as ims
 
-MODULES = [m.name for m in pkgutil.walk_packages(ims.__path__, "immunosarc.") if "__main__" not in m.name]
+MODULES = [m.name for m in pkgutil.walk_packages(ims.__path__, "immunosarc.") if "._" not in m.name]
 
 
 def _public() -> list[tuple[str, object]]:
@@ -58,7 +59,10 @@ def test_every_public_name_is_reachable() -> None:
 def test_every_public_thing_is_documented(name: str, thing: object) -> None:
     text = inspect.getdoc(thing) or ""
     assert text.split("\n")[0].strip().endswith((".", ":", "?")), f"{name} has no first sentence"
-    if inspect.isfunction(thing):
-        documented = [p for p in inspect.signature(thing).parameters if not p.startswith("_")]
-        missing = [p for p in documented if p not in text]
-        assert not missing, f"{name} does not explain {missing}"
+    if not inspect.isfunction(thing):
+        return
+    page = NumpyDocString(text)
+    explained = [one.strip(" *") for entry in page["Parameters"] for one in entry.name.split(",")]
+    assert explained == list(inspect.signature(thing).parameters), f"{name}: text and signature differ"
+    if name not in ("immunosarc.cli.app", "immunosarc.cli.main"):
+        assert page["Examples"], f"{name} has no example"

@@ -113,9 +113,22 @@ class Signature:
     def __repr__(self) -> str:
         return f"<Signature {self.name!r}: {self.label}, {len(self.genes)} genes, {self.direction}>"
 
-    def _repr_html_(self) -> str:
+    def describe(self) -> str:
+        r"""Return everything that is known of it, one fact a line: ``key<TAB>value``.
+
+        Examples
+        --------
+        >>> load_signatures()["cyt"].describe().splitlines()[1]
+        'genes\tGZMA, PRF1'
+        """
+        return "".join(f"{key}\t{value}\n" for key, value in self._facts())
+
+    def _facts(self) -> list[tuple[str, str]]:
         shown = ((item.name, getattr(self, item.name)) for item in fields(self))
-        rows = [f"<tr><th>{key}</th><td>{escape(_words(value))}</td></tr>" for key, value in shown if value]
+        return [(key, _words(value)) for key, value in shown if value]
+
+    def _repr_html_(self) -> str:
+        rows = [f"<tr><th>{key}</th><td>{escape(value)}</td></tr>" for key, value in self._facts()]
         return f"<table>{''.join(rows)}</table>"
 
 

@@ -28,6 +28,7 @@ from immunosarc.cohort._assay import (
     sample_ids,
     storable,
 )
+from immunosarc.cohort._links import checked, link_problems, provenance_problems
 from immunosarc.cohort._storage import read_folder, write_folder
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
 
@@ -82,19 +83,19 @@ class Cohort:
 
     def __post_init__(self) -> None:
         problems: list[str] = []
-        patients = _checked(schema.PATIENTS, self.patients, problems)
-        samples = _checked(schema.SAMPLES, self.samples, problems)
+        patients = checked(schema.PATIENTS, self.patients, problems)
+        samples = checked(schema.SAMPLES, self.samples, problems)
         tables = {}
         for name, frame in self.tables.items():
             if name not in schema.LONG_TABLES:
                 problems.append(f"unknown table '{name}'.{did_you_mean(name, schema.LONG_TABLES)}")
                 continue
-            tables[name] = _checked(schema.LONG_TABLES[name], frame, problems)
+            tables[name] = checked(schema.LONG_TABLES[name], frame, problems)
         for name, adata in self.assays.items():
             problems += schema.assay_problems(name, adata)
         if not problems:
-            problems += _link_problems(patients, samples, tables, self.assays)
-        problems += _provenance_problems(self.provenance)
+            problems += link_problems(patients, samples, tables, self.assays)
+        problems += provenance_problems(self.provenance)
         raise_together(CohortError, "cohort", problems)
         object.__setattr__(self, "patients", patients)
         object.__setattr__(self, "samples", samples)
@@ -385,44 +386,6 @@ class Cohort:
     def _repr_html_(self) -> str:
         title = html.escape(f"Cohort{self._title()}")
         return f"<strong>{title}</strong>{self.describe().to_html(index=False, border=0)}"
-
-
-def _checked(table: schema.Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
-    found = table.problems(frame)
-    problems += [f"table '{table.name}': {problem}" for problem in found]
-    return frame if found else table.check(frame)
-
-
-def _link_problems(
-    patients: pd.DataFrame,
-    samples: pd.DataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    assays: Mapping[str, anndata.AnnData],
-) -> list[str]:
-    problems = []
-    for name, frame in {"samples": samples, **tables}.items():
-        unknown = frame.loc[~frame["patient_id"].isin(patients.index), "patient_id"]
-        problems += _unknown(f"table '{name}'", "patient", unknown)
-    for name, adata in assays.items():
-        ids = pd.Series(sample_ids(adata), dtype=object)
-        problems += _unknown(f"assay '{name}'", "sample", ids[~ids.isin(samples.index)])
-    return problems
-
-
-def _unknown(where: str, what: str, ids: pd.Series) -> list[str]:
-    if not len(ids):
-        return []
-    names = list(dict.fromkeys(map(str, ids)))
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return [f"{where}: {what} {names[:_SHOWN]}{more} not in the {what}s table"]
-
-
-def _provenance_problems(provenance: Mapping[str, Any]) -> list[str]:
-    try:
-        json.dumps(dict(provenance))
-    except (TypeError, ValueError) as failure:
-        return [f"provenance: {failure}; use only text, numbers, lists and mappings"]
-    return []
 
 
 def _chosen(frame: pd.DataFrame, which: pd.Series | Iterable[str] | None, noun: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from immunosarc import schema
+from immunosarc.endpoints._simulated import is_simulated, marked
 from immunosarc.endpoints._strata import ALL, split
 from immunosarc.errors import UnknownNameError, did_you_mean
 from immunosarc.stats import KaplanMeier, kaplan_meier
@@ -68,11 +69,26 @@ def survival_curve(
         if curve is not None:
             parts.append(_rows(curve).assign(endpoint=endpoint, stratum=stratum))
     table = schema.SURVIVAL_CURVE.check(pd.concat(parts[1:] or parts, ignore_index=True))
-    return table.assign(simulated=outcomes["simulated"].iloc[0]) if "simulated" in outcomes else table
+    return marked(table, simulated=is_simulated(outcomes))
 
 
 def curve_in_days(outcomes: pd.DataFrame, endpoint: str, *, level: float) -> KaplanMeier | None:
-    """Return the curve on the day scale, where times are whole; None when nobody's endpoint is known."""
+    """Return the curve on the day scale, where times are whole.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        ``schema.OUTCOMES``.
+    endpoint : {"pfs", "os"}
+        Which survival.
+    level : float
+        Confidence level of the pointwise interval.
+
+    Returns
+    -------
+    KaplanMeier or None
+        None when nobody's endpoint is known.
+    """
     known = outcomes[outcomes[f"{endpoint}_status"] == "ok"]
     if known.empty:
         return None

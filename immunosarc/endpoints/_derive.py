@@ -11,6 +11,7 @@ from immunosarc import schema
 from immunosarc.cohort import Cohort
 from immunosarc.endpoints._contradictions import contradictions
 from immunosarc.endpoints._follow_up import overall_survival
+from immunosarc.endpoints._simulated import marked
 from immunosarc.errors import SchemaError, raise_together
 
 __all__ = ["RULE_SET", "derive"]
@@ -91,8 +92,7 @@ def derive(cohort: Cohort) -> pd.DataFrame:
         ],
         axis=1,
     ).assign(rule_set=RULE_SET)
-    marked = outcomes.assign(simulated="SIMULATED") if cohort.simulated else outcomes
-    return schema.OUTCOMES.check(marked)
+    return marked(schema.OUTCOMES.check(outcomes), simulated=cohort.simulated)
 
 
 def _with_every_column(patients: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.endpoints._curve import curve_in_days
+from immunosarc.endpoints._simulated import is_simulated, marked
 from immunosarc.endpoints._strata import ALL, split
 from immunosarc.errors import ImmunosarcError, UnknownNameError, did_you_mean, raise_together
 from immunosarc.stats import binomial_p_greater, clopper_pearson
@@ -103,7 +104,7 @@ def summarize(
     for stratum, frame in split(outcomes, by).items():
         rows += _block(frame, stratum, rates={}, level=level)
     table = schema.SUMMARY.check(pd.DataFrame(rows, columns=list(schema.SUMMARY.columns)))
-    return table.assign(simulated=outcomes["simulated"].iloc[0]) if "simulated" in outcomes else table
+    return marked(table, simulated=is_simulated(outcomes))
 
 
 def _check_numbers(rates: Mapping[str, float], level: float) -> None:

@@ -1,7 +1,8 @@
 """Files -> Cohort: manifests, text tables, and every reason why a file cannot be read as declared."""
 
+from immunosarc.loaders._draft import draft_manifest
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "Manifest",
     "ManifestCheck",
     "Replicates",
+    "SamplesBlock",
     "TableBlock",
     "check_manifest",
+    "draft_manifest",
     "load_cohort",
     "read_manifest",
 ]

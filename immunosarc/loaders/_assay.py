@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anndata
@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.cohort import make_assay
-from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import Matrix, read_matrix
-from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._source import Source
 
@@ -48,13 +48,10 @@ def read_assay(
     faults += _link_faults(block.file, matrix, samples)
     if len(faults) > before:
         return None
-    ids = [samples.libraries.get(library) for library in matrix.libraries]
-    values, names, merged = _combine(matrix.values, ids, rule)
-    left_out = [
-        (samples.owners[library], library, samples.gone.get(library) or _merged_reason(sample, rule))
-        for library, sample, twice in zip(matrix.libraries, ids, merged, strict=True)
-        if sample is None or twice
-    ]
+    rows = _rows_of_samples(matrix.libraries, samples.libraries)
+    values = _combined(matrix.values, list(rows.values()), rule)
+    names = list(rows)
+    left_out = _left_out(matrix.libraries, rows, samples, rule)
     frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
     adata = make_assay(frame, unit=block.unit, source=block.file, platform=block.platform)
     adata.uns["immunosarc"] |= _about(block, source)
@@ -70,15 +67,47 @@ def _about(block: AssayBlock, source: Source) -> dict[str, Any]:
     }
 
 
-def _merged_reason(sample: str | None, rule: str | None) -> str:
-    return f"library of {sample}, " + {"sum": "summed with", "mean": "averaged with"}[str(rule)] + " the first one"
+def _rows_of_samples(libraries: Sequence[str], sample_of: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return each sample's rows of the matrix, ordered as the samples file orders its libraries."""
+    place = {library: number for number, library in enumerate(sample_of)}
+    rows: dict[str, list[int]] = {}
+    for row, library in enumerate(libraries):
+        if library in sample_of:
+            rows.setdefault(sample_of[library], []).append(row)
+    return {name: sorted(several, key=lambda row: place[libraries[row]]) for name, several in rows.items()}
+
+
+def _combined(values: NDArray[np.float64], rows: list[list[int]], rule: str | None) -> NDArray[np.float64]:
+    """Return one row per sample; a value missing in one library is missing in the combination."""
+    first = [several[0] for several in rows]
+    result = values if first == list(range(len(values))) else values[first]
+    if rule in ("sum", "mean"):
+        for place, several in enumerate(rows):
+            total = values[several].sum(axis=0)
+            result[place] = total / len(several) if rule == "mean" else total
+    return result
+
+
+def _left_out(
+    libraries: Sequence[str], rows: Mapping[str, list[int]], samples: Part, rule: str | None
+) -> list[tuple[str, str, str]]:
+    verb = {"sum": "summed with", "mean": "averaged with", "first": "left for"}.get(str(rule), "")
+    left_out = [
+        (samples.owners[library], library, samples.gone[library])
+        for library in libraries
+        if library in samples.gone
+    ]
+    for name, (first, *others) in rows.items():
+        reason = f"library of {name}, {verb} {libraries[first]}"
+        left_out += [(samples.owners[libraries[row]], libraries[row], reason) for row in others]
+    return left_out
 
 
 def _link_faults(file: str, matrix: Matrix, samples: Part) -> list[Fault]:
     repeated = pd.Series(matrix.libraries, dtype=object)
     unknown = [name for name in dict.fromkeys(repeated) if name not in samples.owners]
     if unknown:
-        hint = did_you_mean(unknown[0], list(samples.owners)[:500]) if len(unknown) == 1 else ""
+        hint = nearest(unknown[0], samples.owners) if len(unknown) == 1 else ""
         number = "1 library is" if len(unknown) == 1 else f"{len(unknown)} libraries are"
         return [
             Fault(
@@ -90,21 +119,3 @@ def _link_faults(file: str, matrix: Matrix, samples: Part) -> list[Fault]:
     if not any(name in samples.libraries for name in matrix.libraries):
         return [Fault(ManifestError, f"{file}: keep leaves out every library of this file; check [samples] keep")]
     return []
-
-
-def _combine(
-    values: NDArray[np.float64], ids: list[str | None], rule: str | None
-) -> tuple[NDArray[np.float64], list[str], list[bool]]:
-    """Return one row per sample, its name, and which libraries went into another one's row."""
-    rows: dict[str, list[int]] = {}
-    for row, sample in enumerate(ids):
-        if sample is not None:
-            rows.setdefault(sample, []).append(row)
-    merged = [sample is not None and rows[sample][0] != row for row, sample in enumerate(ids)]
-    names = list(rows)
-    result = values if len(names) == len(values) else values[[rows[name][0] for name in names]]
-    for place, name in enumerate(names):
-        if len(rows[name]) > 1:
-            block = values[rows[name]]
-            result[place] = block.sum(axis=0) if rule == "sum" else block.mean(axis=0)
-    return result, names, merged

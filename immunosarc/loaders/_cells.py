@@ -13,7 +13,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
-from immunosarc.loaders._fault import Fault, in_lines
+from immunosarc.loaders._fault import Fault, few, in_lines
 from immunosarc.loaders._privacy import calendar_dates
 
 __all__ = ["ColumnPlan", "parse_number", "read_cells", "value_problem"]
@@ -94,10 +94,12 @@ def read_cells(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault
     values = pd.Series(pd.NA, index=cells.index, dtype=object)
     parsed = {text: read(text) for text in dict.fromkeys(cells[readable])}
     failed = [text for text, value in parsed.items() if value is None]
+    told = []
     for text in failed:
         kind, words = problem(text)
         at = in_lines(cells.index[readable & (cells == text)])
-        faults.append(Fault(kind, f"{file} {at}, column {plan.source!r}: {words}"))
+        told.append(Fault(kind, f"{file} {at}, column {plan.source!r}: {words}"))
+    faults += few(told, f"values in column {plan.source!r}")
     wrong |= readable & cells.isin(failed)
     fine = readable & ~wrong
     values[fine] = cells[fine].map(parsed)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._block import ReadTable
-from immunosarc.loaders._fault import Fault, in_lines
+from immunosarc.loaders._fault import Fault, few, in_lines, nearest
 from immunosarc.loaders._manifest import Replicates
 
 __all__ = ["Part", "loading_step", "long_part", "patients_part", "samples_part"]
@@ -29,7 +29,8 @@ class Part:
     step : mapping
         What loading kept and left out, for the attrition.
     libraries : mapping of str to str
-        For samples: library (``sample_id`` in the file) -> sample id in the cohort.
+        For samples: library (``sample_id`` in the file) -> sample id in the cohort, in the
+        order of the file.
     owners : mapping of str to str
         For samples: library -> patient, also for those that leave.
     """
@@ -62,26 +63,23 @@ def patients_part(read: ReadTable, faults: list[Fault]) -> Part:
     return Part(patients, gone, loading_step(f"{read.file}: patients", len(frame), _left_out(read)))
 
 
-def _differences(
-    read: ReadTable, frame: pd.DataFrame, *, by: str, faults: list[Fault], ignore: tuple[str, ...] = ()
-) -> None:
-    """Add a fault for each column in which two rows of one unit differ, naming both lines."""
-    key = frame[by]
+def _differences(read: ReadTable, frame: pd.DataFrame, *, by: str, faults: list[Fault]) -> None:
+    """Add a fault where two rows of one unit differ in a column, naming both lines."""
+    key, unit = frame[by], by.removesuffix("_id")
     first_line = pd.Series(frame.index, index=frame.index).groupby(key).transform("first")
-    for name in frame.columns.difference([by, *ignore], sort=False):
+    cure = f"correct the file, or map only columns that are the same in every row of one {unit}"
+    for name in frame.columns.difference([by], sort=False):
         reference = frame[name].loc[first_line.to_numpy()].set_axis(frame.index)
         same = (frame[name] == reference).fillna(False) | (frame[name].isna() & reference.isna())
-        for line in frame.index[~same.astype(bool)]:
-            other = first_line[line]
-            cells = read.raw.cells[read.plans[name].source]
-            faults.append(
-                Fault(
-                    DataFileError,
-                    f"{read.place(name, [other, line])}: {by.removesuffix('_id')} {key[line]!r} has "
-                    f"{cells[other]!r} and {cells[line]!r}; correct the file, or map only columns that are "
-                    f"the same in every row of one {by.removesuffix('_id')}",
-                )
-            )
+        cells = read.raw.cells[read.plans[name].source]
+        found = [
+            f"{read.place(name, [first_line[line], line])}: {unit} {key[line]!r} has "
+            f"{cells[first_line[line]]!r} and {cells[line]!r}; {cure}"
+            for line in frame.index[~same.astype(bool)]
+        ]
+        faults += few(
+            [Fault(DataFileError, text) for text in found], f"rows in column {read.plans[name].source!r}"
+        )
 
 
 def samples_part(
@@ -90,14 +88,12 @@ def samples_part(
     """Return one row per sample: unique ids, known patients, libraries of one biopsy brought together."""
     frame = read.frame[read.frame["sample_id"].notna() & read.frame["patient_id"].notna()]
     repeated = frame["sample_id"].duplicated(keep=False)
-    for name, lines in frame.index[repeated].groupby(frame.loc[repeated, "sample_id"]).items():
-        faults.append(
-            Fault(
-                DataFileError,
-                f"{read.place('sample_id', lines)}: sample id {name!r} is repeated; give each sample its own id, "
-                "or say with keep which row stays",
-            )
-        )
+    cure = "give each sample its own id, or say with keep which row stays"
+    found = [
+        Fault(DataFileError, f"{read.place('sample_id', lines)}: sample id {name!r} is repeated; {cure}")
+        for name, lines in frame.index[repeated].groupby(frame.loc[repeated, "sample_id"]).items()
+    ]
+    faults += few(found, "sample ids")
     frame = frame[~frame["sample_id"].duplicated()]
     frame, orphans = _without_gone_patients(read, frame, patients, faults)
     left_out = _left_out(read) + orphans
@@ -122,10 +118,12 @@ def _without_gone_patients(
     gone = owner.isin(list(patients.gone))
     unknown = ~gone & ~owner.isin(patients.frame["patient_id"])
     known = list(patients.frame["patient_id"])
+    found = []
     for name in dict.fromkeys(owner[unknown]):
         at = read.place("patient_id", frame.index[unknown & (owner == name)])
-        cure = f"add the patient to it, or correct the id.{did_you_mean(name, known[:20])}"
-        faults += [Fault(DataFileError, f"{at}: patient {name!r} is not in the patients table; {cure}")]
+        cure = f"add the patient to it, or correct the id.{nearest(name, known)}"
+        found.append(Fault(DataFileError, f"{at}: patient {name!r} is not in the patients table; {cure}"))
+    faults += few(found, "patients")
     ids = frame.get("sample_id", pd.Series("", index=frame.index))
     orphans = [
         (str(owner[line]), str(ids[line]), f"patient was left out: {patients.gone[owner[line]]}")
@@ -159,17 +157,11 @@ def _biopsies(
         _differences(read, named, by="sample_id", faults=faults)
     first = ~named["sample_id"].duplicated()
     stays = library[first].set_axis(biopsy[first])
-    verb = {"first": "replaced by the first one", "mean": "averaged with", "sum": "summed with"}[replicates.rule]
     merged = [
-        (
-            str(frame["patient_id"][line]),
-            str(library[line]),
-            f"library of {biopsy[line]}, {verb}: {stays[biopsy[line]]}",
-        )
+        (str(frame["patient_id"][line]), str(library[line]), f"row of {biopsy[line]}, like {stays[biopsy[line]]}")
         for line in frame.index[~first]
     ]
-    chosen = first if replicates.rule == "first" else pd.Series(True, index=frame.index)
-    return named[first], dict(zip(library[chosen], biopsy[chosen], strict=True)), merged
+    return named[first], dict(zip(library, biopsy, strict=True)), merged
 
 
 def long_part(name: str, read: ReadTable, patients: Part | None, faults: list[Fault]) -> Part:

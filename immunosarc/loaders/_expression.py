@@ -21,7 +21,7 @@ from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._source import TextFile
 from immunosarc.loaders._table import header_faults, read_header, read_rows
 
-__all__ = ["Matrix", "read_matrix", "read_numbers"]
+__all__ = ["Matrix", "checked_header", "read_matrix", "read_numbers", "unreadable_cells"]
 
 _SHOWN = 5
 _ENSEMBL = re.compile(r"ENS[A-Z]*G[0-9]{11}(\.[0-9]+)?")
@@ -58,16 +58,14 @@ def read_matrix(
     samples : frozenset of str
         Known library names: they tell a reader when the orientation is the other way round.
     """
-    header = read_header(text)
-    found = header_faults(text.file, header) or _shape_faults(text, header)
-    if found:
-        faults += found
+    header = checked_header(text, faults)
+    if header is None:
         return None
     by_genes = block.orientation == "genes_by_samples"
     genes_first = ("gene", "sample") if by_genes else ("sample", "gene")
     read = read_numbers(text, header, block.missing)
     if read is None:
-        faults += _bad_cells(text, header, block.missing, words=genes_first)
+        faults += unreadable_cells(text, header, block.missing, words=genes_first)
         return None
     names, numbers = read
     faults += _name_faults(text, names, what=genes_first[0])
@@ -76,6 +74,14 @@ def read_matrix(
     values = np.ascontiguousarray(numbers.T) if by_genes else numbers
     faults += _unit_faults(text.file, Matrix(libraries, genes, values), block)
     return Matrix(libraries, genes, values)
+
+
+def checked_header(text: TextFile, faults: list[Fault]) -> list[str] | None:
+    """Return the names in the first line; None when they or the rows' lengths are wrong, and why is added."""
+    header = read_header(text)
+    found = header_faults(text.file, header) or _shape_faults(text, header)
+    faults += found
+    return None if found else header
 
 
 def read_numbers(
@@ -151,7 +157,7 @@ def _ragged_lines(text: TextFile, width: int) -> dict[int, int]:
     return {int(row) + 1: int(cells[row]) for row in np.flatnonzero(cells != width)}
 
 
-def _bad_cells(
+def unreadable_cells(
     text: TextFile, header: Sequence[str], missing: Sequence[str], *, words: tuple[str, str]
 ) -> list[Fault]:
     """Name the first cells that are not numbers: the slow way, only after the fast one failed."""

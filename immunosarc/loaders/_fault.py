@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from immunosarc.errors import ImmunosarcError, ManifestError, PrivacyError
+from immunosarc.errors import ImmunosarcError, ManifestError, PrivacyError, did_you_mean
 
-__all__ = ["Fault", "error_of", "in_lines", "listed"]
+__all__ = ["Fault", "error_of", "few", "in_lines", "listed", "nearest"]
 
 _SHOWN = 5
 
@@ -30,6 +30,20 @@ def error_of(faults: Sequence[Fault]) -> type[ImmunosarcError]:
     if PrivacyError in kinds:
         return PrivacyError
     return kinds.pop() if len(kinds) == 1 else ManifestError
+
+
+def few(faults: Sequence[Fault], noun: str) -> list[Fault]:
+    """Return the first faults of one kind, and how many more there are."""
+    if len(faults) <= _SHOWN:
+        return list(faults)
+    rest = len(faults) - _SHOWN
+    return [*faults[:_SHOWN], Fault(faults[0].error, f"... and {rest} more {noun} like these")]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` where ids or files are too many to be listed."""
+    sentence = did_you_mean(name, known)
+    return sentence if sentence.startswith(" Did you mean") else ""
 
 
 def in_lines(lines: Iterable[int]) -> str:

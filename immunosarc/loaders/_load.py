@@ -18,7 +18,7 @@ from immunosarc.loaders._assay import read_assay
 from immunosarc.loaders._block import read_block
 from immunosarc.loaders._clinical import Part, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._source import Source
 
@@ -158,12 +158,12 @@ class _Parts:
 
 def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     """Read every block that can be read; a fault in one does not hide those in another."""
-    rules = _replicates(parsed, faults)
+    replicates, rules = _replicates(parsed, faults)
     patients = samples = None
     if (read := _table(parsed, ("patients",), schema.PATIENTS, source, faults)) is not None:
         patients = patients_part(read, faults)
     if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
-        samples = samples_part(read, patients, rules.get("samples"), faults)
+        samples = samples_part(read, patients, replicates, faults)
     tables, assays = {}, {}
     for where, block in parsed.blocks.items():
         if where[0] == "tables" and _known_table(where[1], faults):
@@ -171,8 +171,7 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
             if read is not None:
                 tables[where[1]] = long_part(where[1], read, patients, faults)
         elif isinstance(block, AssayBlock):
-            rule = rules.get(where[1]) or rules.get("samples")
-            assay = read_assay(where[1], block, samples, source, faults, rule=rule.rule if rule else None)
+            assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
             if assay is not None:
                 assays[where[1]] = assay
     if "samples" not in parsed.raw and parsed.raw.get("assays"):
@@ -200,27 +199,34 @@ def _known_table(name: str, faults: list[Fault]) -> bool:
     return False
 
 
-def _replicates(parsed: Parsed, faults: list[Fault]) -> dict[str, Replicates]:
-    """Return the replicate rule of [samples] and of each assay that has its own.
+def _replicates(parsed: Parsed, faults: list[Fault]) -> tuple[Replicates | None, dict[str, str]]:
+    """Return the rule that makes biopsies of libraries, and how each assay combines their numbers.
 
     The biopsies are the cohort's samples, so there is one grouping column for all; an assay
     may only choose another way to combine its libraries.
     """
-    rules = {where[-1]: block.replicates for where, block in parsed.blocks.items() if block_rule(block)}
-    declared = {name: rule for name, rule in rules.items() if rule is not None}
+    able = {where: block for where, block in parsed.blocks.items() if isinstance(block, SamplesBlock | AssayBlock)}
+    declared = {where: block.replicates for where, block in able.items() if block.replicates}
     columns = sorted({rule.of for rule in declared.values()})
+    found = []
     if len(columns) > 1:
-        faults.append(
-            Fault(
-                ManifestError, f"replicates: of = {' and '.join(columns)} contradict each other; name one column"
+        found.append(f"replicates: of = {' and '.join(columns)} contradict each other; name one column")
+    samples = declared.get(("samples",)) or next(iter(declared.values()), None)
+    rules: dict[str, str] = {}
+    for where, block in parsed.blocks.items():
+        rule = declared.get(where) or samples
+        if rule is None or not isinstance(block, AssayBlock):
+            continue
+        if (rule.rule == "sum") != (block.unit == "counts") and rule.rule != "first":
+            fitting = "'sum' or 'first'" if block.unit == "counts" else "'mean' or 'first'"
+            found.append(
+                f"replicates: rule {rule.rule!r} does not fit the unit {block.unit!r} of [{'.'.join(where)}]; "
+                f"use {fitting}"
             )
-        )
-    return declared
-
-
-def block_rule(block: TableBlock | AssayBlock) -> bool:
-    """Whether a block declares how to treat replicates."""
-    return block.replicates is not None
+        else:
+            rules[where[1]] = rule.rule
+    faults += [Fault(ManifestError, text) for text in found]
+    return samples, rules
 
 
 def _lock(manifest: Path, faults: list[Fault]) -> dict[str, Any] | None:

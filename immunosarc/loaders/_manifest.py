@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from immunosarc import schema
 from immunosarc.errors import did_you_mean
 
-__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "TableBlock", "TimeUnit"]
+__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "SamplesBlock", "TableBlock", "TimeUnit"]
 
 TimeUnit = Literal["days", "weeks", "months", "years"]
 Plain = str | bool | int | float
@@ -66,6 +66,13 @@ def _recodings(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return value
 
 
+def _assay_names(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ValueError(f"{name!r} cannot name an assay; use letters, digits, '_' and '-'")
+    return value
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -79,8 +86,8 @@ class Replicates(_Part):
         Column of the [samples] file that names the biopsy a library (``sample_id``) belongs to.
         The biopsy's name becomes the sample id.
     rule : {"first", "mean", "sum"}
-        ``first`` keeps the first library in the order of the samples file, ``mean`` and ``sum``
-        combine all of them; ``sum`` is for counts.
+        ``first`` keeps, of those measured, the first library in the order of the samples file;
+        counts are combined by ``sum``, every other unit by ``mean``.
     """
 
     of: str = Field(description="the column of the samples file that names the biopsy")
@@ -123,13 +130,22 @@ class TableBlock(Block):
         Our name -> {code in the file -> value}. Every code must be listed.
     keep : dict
         Column of the file -> value, or list of values, of the rows that stay.
-    replicates : Replicates, optional
-        For [samples]: several libraries of one biopsy.
     """
 
     columns: dict[str, str] = {}
     recode: Annotated[dict[str, dict[str, Any]], AfterValidator(_recodings)] = {}
     keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+
+
+class SamplesBlock(TableBlock):
+    """The table of samples, or of libraries.
+
+    Attributes
+    ----------
+    replicates : Replicates, optional
+        Which libraries are one biopsy, and how an assay combines them.
+    """
+
     replicates: Replicates | None = None
 
 
@@ -176,12 +192,6 @@ class AssayBlock(Block):
             )
         return self
 
-    @model_validator(mode="after")
-    def _only_counts_are_summed(self) -> AssayBlock:
-        if self.replicates and self.replicates.rule == "sum" and self.unit != "counts":
-            raise ValueError(f"replicates: rule 'sum' is for counts, unit is {self.unit!r}; use 'mean' or 'first'")
-        return self
-
 
 class Manifest(_Part):
     """What a cohort's files are and what they mean; nothing in them is guessed.
@@ -196,7 +206,8 @@ class Manifest(_Part):
         Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
     caveats : list of str
         What a reader of the results has to know.
-    patients, samples : TableBlock
+    patients : TableBlock
+    samples : SamplesBlock, optional
         The clinical tables; ``samples`` is needed for assays.
     assays : dict of str to AssayBlock
         Measurements, by the name they get in the cohort.
@@ -220,7 +231,7 @@ class Manifest(_Part):
     time_unit: TimeUnit | None = None
     caveats: list[str] = []
     patients: TableBlock = Field(description="a table with file, columns, ...")
-    samples: TableBlock | None = None
-    assays: dict[str, AssayBlock] = {}
+    samples: SamplesBlock | None = None
+    assays: Annotated[dict[str, AssayBlock], AfterValidator(_assay_names)] = {}
     tables: dict[str, TableBlock] = {}
     plan: dict[str, Any] = {}

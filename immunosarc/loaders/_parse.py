@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, SamplesBlock, TableBlock
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
@@ -126,7 +126,7 @@ def _unknown_values(value: Any, where: Where = ()) -> Iterator[Where]:
 
 
 def _fill_in(where: Where) -> str:
-    block, model = _place(where)
+    block, model = _place(where[:-1])
     if len(where) > len(block) + 2 and where[len(block)] == "recode":
         column, code = where[len(block) + 1 :][:2]
         return f"{_dotted(block)} recode.{column}: say what the code {code!r} means; it is still '{UNKNOWN}'"
@@ -144,21 +144,20 @@ def _where(error: Mapping[str, Any]) -> Where:
     return tuple(str(part) for part in error["loc"])
 
 
-def _place(where: Where) -> tuple[Where, type[BaseModel]]:
-    """Return the block that a key stands in, and the model of that block."""
-    inside: dict[str, tuple[int, type[BaseModel]]] = {
+def _place(inside: Where) -> tuple[Where, type[BaseModel]]:
+    """Return the block that some keys stand in, and the model of that block."""
+    blocks: dict[str, tuple[int, type[BaseModel]]] = {
         "patients": (1, TableBlock),
-        "samples": (1, TableBlock),
+        "samples": (1, SamplesBlock),
         "assays": (2, AssayBlock),
         "tables": (2, TableBlock),
     }
-    depth, model = inside.get(where[0], (0, Manifest)) if where else (0, Manifest)
-    if not depth or len(where) < depth:
+    depth, model = blocks.get(inside[0], (0, Manifest)) if inside else (0, Manifest)
+    if not depth or len(inside) < depth:
         return (), Manifest
-    block = where[:depth]
-    if len(where) > depth + 1 and where[depth] == "replicates":
-        return where[: depth + 1], Replicates
-    return block, model
+    if len(inside) > depth and inside[depth] == "replicates":
+        return inside[: depth + 1], Replicates
+    return inside[:depth], model
 
 
 def _dotted(block: Where) -> str:
@@ -167,7 +166,9 @@ def _dotted(block: Where) -> str:
 
 def _in_words(error: Mapping[str, Any]) -> str:
     where, kind = _where(error), error["type"]
-    block, model = _place(where[:-1] if kind in ("extra_forbidden", "missing") else where)
+    block, model = _place(
+        where if kind == "value_error" and len(where) == 2 and where[0] == "assays" else where[:-1]
+    )
     at, key = _dotted(block), ".".join(where[len(block) :])
     subject = f"{at} {key}".strip()
     if kind == "extra_forbidden":
@@ -208,9 +209,10 @@ def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[Table
         ("tables", TableBlock),
         ("assays", AssayBlock),
     )
-    for name in ("patients", "samples"):
-        if name in raw:
-            yield (name,), TableBlock
+    if "patients" in raw:
+        yield ("patients",), TableBlock
+    if "samples" in raw:
+        yield ("samples",), SamplesBlock
     for group, model in models:
         if isinstance(raw.get(group), Mapping):
             for name in raw[group]:

@@ -24,7 +24,7 @@ _PERSON = _words(
     "patient subject participant person pt first last full family given middle maiden legal birth nick "
     "physician doctor surgeon investigator nurse mother father spouse relative contact kin own"
 )
-_FILLERS = _words("of the and s")
+_FILLERS = _words("of the and s next")
 _JOINED = _words(
     "firstname lastname fullname familyname givenname middlename maidenname patientname subjectname "
     "medicalrecordnumber medicalrecord socialsecuritynumber dateofbirth streetaddress emailaddress "

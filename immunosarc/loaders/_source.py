@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from immunosarc.errors import DataFileError, ManifestError, did_you_mean
-from immunosarc.loaders._fault import Fault
+from immunosarc.errors import DataFileError, ManifestError
+from immunosarc.loaders._fault import Fault, nearest
 from immunosarc.loaders._manifest import Block
 
 __all__ = ["Source", "TextFile", "clean_text"]
@@ -116,8 +116,8 @@ def _absent(path: Path, root: Path) -> str:
     if not root.is_dir():
         return f"the data root {root} is not a folder; check data_root"
     near = [one.name for one in path.parent.iterdir() if one.is_file()] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, near) if near and len(near) <= 50 else ""
-    return f"is missing below the data root {root}; check the path and data_root, or fetch it.{hint}"
+    hint = nearest(path.name, near)
+    return f"is missing below the data root {root}; check the path and data_root.{hint}"
 
 
 def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
@@ -130,7 +130,7 @@ def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as failure:
-            fault(f"the gzip stream is broken or cut short ({failure}); fetch the file again")
+            fault(f"the gzip stream is broken or cut short ({failure}); get the file again")
             return None
     if data[:4] == b"PK\x03\x04":
         fault("this is a zip archive or an Excel workbook; save the sheet as tab-separated text (.tsv)")

@@ -75,13 +75,11 @@ def header_faults(file: str, header: Sequence[str]) -> list[Fault]:
         )
     persons = identifying(header)
     if persons:
-        faults.append(
-            Fault(
-                PrivacyError,
-                f"{file} line 1: column{'' if len(persons) == 1 else 's'} {listed(persons)} identify persons; "
-                "delete them from the file before it is read here, and use a study number as patient_id",
-            )
+        what = (
+            f"column {listed(persons)} identifies" if len(persons) == 1 else f"columns {listed(persons)} identify"
         )
+        cure = "delete from the file what names people before it is read here; patient_id holds a study number"
+        faults.append(Fault(PrivacyError, f"{file} line 1: {what} a person; {cure}"))
     return faults
 
 
@@ -97,7 +95,7 @@ def read_table(text: TextFile, faults: list[Fault]) -> RawTable | None:
         return None
     while rows and not "".join(rows[-1][1]).strip():
         rows.pop()
-    header = rows[0][1]
+    header = rows[0][1] if rows else []
     if not "".join(header).strip():
         faults.append(Fault(DataFileError, f"{text.file}: line 1 is empty; the column names belong there"))
         return None

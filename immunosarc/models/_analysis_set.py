@@ -79,7 +79,10 @@ def analysis_set(
         When covariates or strata are not indexed by these patients.
     """
     table = schema.PATIENT_FEATURES.check(table)
-    outcomes = schema.OUTCOMES.check(outcomes).reindex(table.index)
+    outcomes = schema.OUTCOMES.check(outcomes)
+    if not table.index.isin(outcomes.index).any():
+        raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
+    outcomes = outcomes.reindex(table.index)
     timepoint = _single_timepoint(table)
     _refuse_immortal_time(timepoint, endpoint)
     event_column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name

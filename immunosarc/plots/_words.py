@@ -270,6 +270,12 @@ def family_title(associations: pd.DataFrame) -> str:
     -------
     str
         Endpoint, time of measurement and model.
+
+    Examples
+    --------
+    >>> row = {"timepoint": "pre", "endpoint": "objective_response", "model": "mann_whitney"}
+    >>> family_title(pd.DataFrame([row]))
+    'Objective response: features before treatment (Mann-Whitney)'
     """
     row = associations.iloc[0]
     when = _WHEN.get(str(row["timepoint"]), str(row["timepoint"]))

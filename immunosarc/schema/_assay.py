@@ -52,6 +52,12 @@ def assay_problems(name: str, adata: anndata.AnnData) -> list[str]:
     -------
     list of str
         One line per problem.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> assay_problems("rna", anndata.AnnData(np.ones((1, 1))))
+    ["assay 'rna': uns['immunosarc'] is missing; build it with ims.make_assay(frame, unit=...)"]
     """
     about = adata.uns.get("immunosarc")
     if not isinstance(about, Mapping):
@@ -84,6 +90,11 @@ def unit_problems(values: Any, unit: str) -> list[tuple[str, int, int]]:
     -------
     list of tuple
         What is wrong, and the row and the column of the first value that shows it.
+
+    Examples
+    --------
+    >>> unit_problems(np.array([[3.0, 0.5]]), "counts")
+    [('unit counts declared, but a decimal found', 0, 1)]
     """
     checks: list[tuple[str, Any]] = [("infinite value", np.isinf(values))]
     if not unit.startswith("log2") and unit != "score":

@@ -25,7 +25,7 @@ _MOSTLY = 0.8  # a signature carries what was planted when this share of its gen
 
 
 def simulate_cohort(
-    seed: int = 0, *, n_null: int = 40, response_effect: float = 1.8, hot_shift: float = 1.5
+    seed: int = 0, *, n_null: int = 40, response_effect: float = 2.6, hot_shift: float = 1.5
 ) -> Cohort:
     """Make a SIMULATED trial of 33 patients in which it is known what goes with response.
 
@@ -91,7 +91,7 @@ def simulate_cohort(
         patients=patients.drop(columns="histology_code"),
         samples=samples,
         assays={"rna": make_assay(tpm, unit="tpm", source="simulated", platform="polya_rnaseq")},
-        provenance=_provenance(int(seed)) | {"truth": truth},
+        provenance=_provenance(int(seed)) | {"truth": truth, "plan": _plan(truth["null_panel"])},
     )
 
 
@@ -119,6 +119,28 @@ def _provenance(seed: int) -> dict[str, Any]:
         "license": "BSD-3-Clause, as the package",
         "source": "immunosarc.simulate_cohort",
         "seed": seed,
+    }
+
+
+def _plan(null_panel: dict[str, list[str]]) -> dict[str, Any]:
+    """The plan that this trial would have declared: three published signatures, and noise beside them."""
+    return {
+        "title": "Plan of the simulated trial",
+        "strata": "schedule_stage",
+        "null_rates": {"pfs6": 0.434},
+        "panels": [
+            {
+                "name": "primary",
+                "features": {
+                    "b_lineage_mean_log2": {"signature": "mcp_b_lineage", "method": "mean_log2"},
+                    "cyt_mean_log2": {"signature": "cyt", "method": "mean_log2"},
+                    "tis_mean_z": {"signature": "tis18_unweighted", "method": "mean_z"},
+                },
+            },
+            {"name": "catalog", "signatures": "all", "method": "singscore"},
+            {"name": "noise", "gene_sets": null_panel, "method": "singscore"},
+        ],
+        "hypotheses": [{"feature": "b_lineage_mean_log2", "model": "mann_whitney"}],
     }
 
 

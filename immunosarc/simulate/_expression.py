@@ -24,6 +24,7 @@ _SAME_TUMOR = 0.7  # correlation of a program between two biopsies of one patien
 _OWN_SHARE = 0.5  # share of a gene's own variance that stays with the patient
 _QUALITY = 0.2  # spread of the library's effect on a gene, in standard deviations
 _TOTAL = 1e6
+_LEAST_FILLING = 0.05  # share of the abundant genes, however much the others take
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,25 @@ def expression(
 
     log2 TPM of a gene is its level plus its spread times a standard normal value, of which the
     program holds the share ``loading ** 2`` of the variance, the patient and the single biopsy the
-    rest; then the planted shifts, the histology's offset and the library are added.
+    rest; then the planted shifts, the histology's offset and the library are added. The abundant
+    genes fill the library up: a rising program takes its share from them, and leaves the null
+    panel where it was.
+
+    Parameters
+    ----------
+    patients, samples : DataFrame
+        As in a cohort.
+    model : GeneModel
+        What is fixed about each gene.
+    planted : Planted
+        What is true.
+    seed : int
+        At least 0.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, n_genes)
+        TPM, all above 0.
     """
     owner = patients.index.get_indexer(samples["patient_id"])
     visit = (samples["timepoint"] == "on").to_numpy(dtype=np.int64)
@@ -65,12 +84,28 @@ def expression(
     offset = model.histology[patients["histology"].iloc[owner]].to_numpy().T
     value = model.loading * shared + np.sqrt(1.0 - model.loading**2) * own + library * sensitivity + offset
     tpm = np.exp2(model.level + model.spread * value)
-    tpm *= _TOTAL / tpm.sum(axis=1, keepdims=True)
+    others = tpm[:, ~model.abundant].sum(axis=1, keepdims=True)
+    filling = np.maximum(_TOTAL - others, _LEAST_FILLING * _TOTAL)
+    tpm[:, model.abundant] *= filling / tpm[:, model.abundant].sum(axis=1, keepdims=True)
+    tpm *= _TOTAL / (others + filling)
     return pd.DataFrame(tpm, index=samples.index, columns=pd.Index(model.names, dtype=object))
 
 
 def cold_tumors(patients: pd.DataFrame, seed: int) -> pd.Series:
-    """Return which tumors were less inflamed than average before treatment."""
+    """Return which tumors were less inflamed than average before treatment.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        Indexed by patient, every patient of the trial.
+    seed : int
+        The seed of the trial.
+
+    Returns
+    -------
+    Series of bool
+        Indexed by patient.
+    """
     return pd.Series(_draw(seed, "inflammation", (2, len(patients)))[0] < 0, index=patients.index)
 
 

@@ -80,6 +80,7 @@ PROGRAMS: Mapping[str, Program] = {
 N_BACKGROUND = 1500
 NULL_SET_SIZE = 12
 _N_ABUNDANT = 60
+_LEAST_SPREAD = 0.1
 _TOTAL = 1e6
 _ABUNDANT_SPREAD = 0.5
 _MOST_SPREAD = 2.5  # log2 units; beyond it the low end of the reference table is noise
@@ -103,6 +104,8 @@ class GeneModel:
         Position in :data:`PROGRAMS`, -1 without one.
     histology : DataFrame
         Offset of each background gene in each histology, in standard deviations.
+    abundant : ndarray of bool
+        The genes that fill the library up to a million.
     null_sets : mapping of str to list of str
         Sets of genes that nothing moves.
     """
@@ -113,6 +116,7 @@ class GeneModel:
     loading: Floats
     program: NDArray[np.int64]
     histology: pd.DataFrame
+    abundant: NDArray[np.bool_]
     null_sets: Mapping[str, list[str]]
 
 
@@ -143,6 +147,7 @@ def gene_model(n_null: int) -> GeneModel:
     names = levels.index.to_numpy(dtype=object)
     program = np.array([program_of.get(gene, -1) for gene in names], dtype=np.int64)
     level, spread = _log2_tpm(levels)
+    spread = np.maximum(spread, _LEAST_SPREAD)  # genes that the reference never sees still vary a little
     abundant = np.isin(names, plain[:_N_ABUNDANT])
     rest = ~abundant & ~np.isin(names, null)  # the null panel's size must not move the other genes
     level[abundant], spread[abundant] = _share_of_the_rest(level[rest], spread[rest]), _ABUNDANT_SPREAD
@@ -153,6 +158,7 @@ def gene_model(n_null: int) -> GeneModel:
         loading=np.where(program >= 0, _generator(3).uniform(0.65, 0.9, len(names)), 0.0),
         program=program,
         histology=_histology_offsets(plain[_N_ABUNDANT:]).reindex(names, fill_value=0.0),
+        abundant=abundant,
         null_sets={f"null_{i + 1:02d}": null[i * NULL_SET_SIZE : (i + 1) * NULL_SET_SIZE] for i in range(n_null)},
     )
 

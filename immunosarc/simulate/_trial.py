@@ -24,14 +24,36 @@ def read_trial() -> pd.DataFrame:
 
 
 def trial_patients(trial: pd.DataFrame) -> pd.DataFrame:
-    """Return the patients table; nothing that the endpoints derive is in it."""
+    """Return the patients table; nothing that the endpoints derive is in it.
+
+    Parameters
+    ----------
+    trial : DataFrame
+        See :func:`read_trial`.
+
+    Returns
+    -------
+    DataFrame
+        ``schema.PATIENTS`` with the histology's label and ``histology_code``.
+    """
     label = catalog.histologies()["label"]
     named = trial.assign(histology=trial["histology_code"].map(label))
     return named.drop(columns=["pre_day", "on_day", "site"])
 
 
 def trial_samples(trial: pd.DataFrame) -> pd.DataFrame:
-    """Return the biopsies, patient by patient, in the order in which they were taken."""
+    """Return the biopsies, patient by patient, in the order in which they were taken.
+
+    Parameters
+    ----------
+    trial : DataFrame
+        See :func:`read_trial`.
+
+    Returns
+    -------
+    DataFrame
+        ``schema.SAMPLES``; ids are patient and timepoint, ``"SIM01_pre"``.
+    """
     taken = pd.concat(
         [
             trial[[day, "site"]].dropna().rename(columns={day: "study_day"}).assign(timepoint=timepoint)

@@ -11,14 +11,10 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._logistic import firth_logistic
+from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
-from immunosarc.stats._permutation import (
-    logrank_score_null,
-    logrank_score_statistic,
-    permute_within,
-    rank_sum_null,
-)
+from immunosarc.stats._permutation import permute_within, rank_sum_null
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney

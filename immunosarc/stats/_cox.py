@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import get_args
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from immunosarc.errors import did_you_mean
-from immunosarc.stats._batched import inverse_and_log_determinant, solve_with
+from immunosarc.stats._batched import climb, inverse_and_log_determinant, solve_with
 from immunosarc.stats._fits import Fits, StatusArray, statuses
 from immunosarc.stats._inputs import (
     BoolArray,
@@ -24,7 +25,7 @@ from immunosarc.stats._inputs import (
     check_level,
     refuse,
 )
-from immunosarc.stats._permutation import Ties
+from immunosarc.stats._logrank import Ties
 
 __all__ = ["cox"]
 
@@ -278,7 +279,7 @@ def _maximize(model: _Model, beta: FloatArray) -> tuple[_Point, BoolArray]:
         longest = np.abs(step).max(axis=0)
         step = step * np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-300))
         here = model.take(active)
-        point = _climb(point, step, here)
+        point = climb(point, step, _evaluated(here))
         best.put(active, point)
         arrived[active] = longest < _STEP_TOLERANCE
         going = np.flatnonzero(longest >= _STEP_TOLERANCE)
@@ -286,17 +287,9 @@ def _maximize(model: _Model, beta: FloatArray) -> tuple[_Point, BoolArray]:
     return best, arrived
 
 
-def _climb(point: _Point, step: FloatArray, model: _Model) -> _Point:
-    """Take the step, halved where it would go down."""
-    trial = _Point.at(point.beta + step, model)
-    slack = 1e-12 * (1.0 + np.abs(point.value))
-    for _ in range(40):
-        worse = np.flatnonzero(~(trial.value >= point.value - slack))
-        if worse.size == 0:
-            break
-        step[:, worse] /= 2.0
-        trial.put(worse, _Point.at(point.beta[:, worse] + step[:, worse], model.take(worse)))
-    return trial
+def _evaluated(model: _Model) -> Callable[[FloatArray, IntArray | None], _Point]:
+    """Return what evaluates the coefficients of some of the models."""
+    return lambda beta, models: _Point.at(beta, model if models is None else model.take(models))
 
 
 def _status(

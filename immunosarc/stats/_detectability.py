@@ -80,12 +80,14 @@ def detectable_auc(
 
     Parameters
     ----------
-    features, group, strata
+    features, group
         As in :func:`auc_null_error`.
     alpha : float
         Two-sided; for one feature of many, the level that the family leaves it.
     power : float
         At least 0.5.
+    strata : array_like, optional
+        Stratum of each patient.
 
     Returns
     -------
@@ -182,12 +184,14 @@ def detectable_log_hazard_ratio(
 
     Parameters
     ----------
-    features, strata
-        As in :func:`auc_null_error`.
+    features : array_like of shape (n_patients, n_features)
+        NaN where not measured.
     event : array_like of bool, shape (n_patients,)
         Whether the event happened.
     alpha, power : float
         As in :func:`detectable_auc`.
+    strata : array_like, optional
+        Stratum of each patient.
 
     Returns
     -------

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from immunosarc.stats._inputs import FloatArray, IntArray, as_binary, as_features, as_strata, refuse
 
@@ -17,8 +16,17 @@ def midranks(values: FloatArray) -> FloatArray:
     """Rank each column from 1, ties sharing their mean rank; NaN stays NaN and takes no rank."""
     if len(values) == 0:
         return values
-    ranks: FloatArray = stats.rankdata(values, axis=0, nan_policy="omit")
-    return ranks
+    order = np.argsort(values, axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=0)
+    place = np.broadcast_to(np.arange(1.0, len(values) + 1.0)[:, None], values.shape)
+    differs = ordered[1:] != ordered[:-1]
+    edge = np.ones((1, values.shape[1]), dtype=np.bool_)
+    first = np.maximum.accumulate(np.where(np.vstack([edge, differs]), place, 0.0), axis=0)
+    last = np.where(np.vstack([differs, edge]), place, np.inf)
+    last = np.minimum.accumulate(last[::-1], axis=0)[::-1]
+    ranks = np.empty_like(values)
+    np.put_along_axis(ranks, order, (first + last) / 2.0, axis=0)
+    return np.where(np.isnan(values), np.nan, ranks)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ __all__ = ["mann_whitney"]
 
 # above this product of group sizes the normal and the exact p-value agree to three digits
 _EXACT_PAIRS = 10_000
+# variance of a placement that is anywhere between 0 and 1 with equal chance
+_NOISE_VARIANCE = 1.0 / 12.0
 
 
 def mann_whitney(
@@ -43,9 +45,10 @@ def mann_whitney(
     .. math:: \mathrm{AUC} = \frac{\sum_s U_s}{\sum_s n_{1s} n_{0s}}
 
     ``std_error`` is DeLong's (strata added; a stratum with a single patient in a group borrows the
-    variance of that group's placements from the other strata). The interval is DeLong's on the
-    logit scale. Where DeLong's error is zero (AUC 0 or 1) the interval is Newcombe's (method 5,
-    Hanley-McNeil variance at the limit), which then ends at 0 or 1 and keeps its width.
+    variance of that group's placements from the other strata, or takes that of noise, 1/12, if it
+    is larger: one patient tells nothing of its spread). The interval is DeLong's on the logit scale;
+    where the AUC is 0 or 1, or DeLong's error is zero, it is Newcombe's (method 5, Hanley-McNeil
+    variance at the limit), which then ends at 0 or 1 and keeps its width.
     ``statistic`` is :func:`rank_sum_statistic`; ``p_value`` is two-sided normal with the tie-corrected
     variance and a continuity correction of one half; ``p_exact`` comes from the permutation
     distribution of U where there are no ties and one stratum, and at most 10,000 pairs. Sources:
@@ -153,7 +156,7 @@ def _delong_error(parts: list[_Placements], pairs: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore", invalid="ignore"):
             pooled = sum(squares, np.zeros_like(pairs)) / freedom
             for part, size, square in zip(parts, sizes, squares, strict=True):
-                own = np.where(size > 1, square / (size - 1.0), pooled)
+                own = np.where(size > 1, square / (size - 1.0), np.maximum(pooled, _NOISE_VARIANCE))
                 share = part.cases * part.controls / pairs
                 variance += np.where(share > 0, share**2 * own / size, 0.0)
     return np.sqrt(variance)
@@ -165,7 +168,7 @@ def _auc_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         middle, margin = special.logit(auc), critical * error / (auc * (1.0 - auc))
         low, high = special.expit(middle - margin), special.expit(middle + margin)
-    flat = error == 0.0
+    flat = (error == 0.0) | (auc <= 0.0) | (auc >= 1.0)
     edge_low = _newcombe_limit(auc, np.zeros_like(auc), parts, critical=critical)
     edge_high = _newcombe_limit(auc, np.ones_like(auc), parts, critical=critical)
     return np.where(flat, edge_low, low), np.where(flat, edge_high, high)

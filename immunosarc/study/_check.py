@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from immunosarc.errors import ImmunosarcError, ManifestError
-from immunosarc.loaders import load_cohort, read_manifest
+from immunosarc.loaders import check_manifest, read_manifest
 from immunosarc.study._plan import Plan, plan_for
 
 __all__ = ["check"]
@@ -24,19 +24,18 @@ def check(manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str]
     Returns
     -------
     list of str
-        One message per part that has problems, each listing all of them.
+        One line per problem.
 
     Examples
     --------
-    >>> check("data_manifests/missing.toml")[0].startswith("manifest")
+    >>> "does not exist" in check("data_manifests/missing.toml")[0]
     True
     """
+    loaded = check_manifest(manifest, data_root=data_root)
+    if loaded.cohort is None:
+        return [*loaded.problems, *_plan_problems(manifest)]
     try:
-        cohort = load_cohort(manifest, data_root=data_root)
-    except ImmunosarcError as failure:
-        return [str(failure), *_plan_problems(manifest)]
-    try:
-        plan_for(cohort)
+        plan_for(loaded.cohort)
     except ImmunosarcError as failure:
         return [str(failure)]
     return []

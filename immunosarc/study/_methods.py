@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from immunosarc import __version__, features, models
+from immunosarc import features, models
 from immunosarc.cohort import Cohort
 from immunosarc.study._plan import Plan
 
 __all__ = ["methods_text"]
 
 
-def methods_text(cohort: Cohort, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+def methods_text(
+    cohort: Cohort, plan: Plan, tables: Mapping[str, pd.DataFrame], versions: Mapping[str, str]
+) -> tuple[str, ...]:
     """Return the methods in paragraphs, ready for a supplement.
 
     Parameters
@@ -24,6 +26,8 @@ def methods_text(cohort: Cohort, plan: Plan, tables: Mapping[str, pd.DataFrame])
         What was declared.
     tables : mapping of str to DataFrame
         The results, for the counts.
+    versions : mapping of str to str
+        Of the programs that were used.
 
     Returns
     -------
@@ -36,7 +40,8 @@ def methods_text(cohort: Cohort, plan: Plan, tables: Mapping[str, pd.DataFrame])
         paragraphs.append(_change_paragraph(plan))
     if cohort.simulated:
         paragraphs.append("All patients, samples and measurements are SIMULATED.")
-    return (*paragraphs, f"Computed with immunosarc {__version__}.")
+    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (*paragraphs, f"Computed with {used}.")
 
 
 def _endpoint_paragraph(plan: Plan, outcomes: pd.DataFrame) -> str:

@@ -212,16 +212,16 @@ class Plan(_Frozen):
         return [line for line in found if line]
 
     def _hypothesis_problems(self) -> list[str]:
-        families = {
-            f"{timepoint}/{endpoint}/{model}/{panel.name}"
-            for timepoint, endpoint, model in self.tests()
-            for panel in self.panels
-        }
-        return [
-            f"hypothesis on '{h.feature}': no test '{h.family}' is planned"
-            for h in self.hypotheses
-            if h.family not in families
-        ]
+        panels = {panel.name: panel.specs() for panel in self.panels}
+        planned = set(self.tests())
+        found = []
+        for asked in self.hypotheses:
+            if asked.panel not in panels or (asked.timepoint, asked.endpoint, asked.model) not in planned:
+                found.append(f"hypothesis on '{asked.feature}': no test '{asked.family}' is planned")
+            elif asked.feature not in panels[asked.panel]:
+                hint = did_you_mean(asked.feature, panels[asked.panel])
+                found.append(f"hypothesis: panel '{asked.panel}' has no feature '{asked.feature}'.{hint}")
+        return found
 
     def _cohort_problems(self, cohort: Cohort) -> list[str]:
         wanted = [*([self.strata] if self.strata else []), *self.covariates]
@@ -252,10 +252,28 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
 
     The default plan stratifies by ``schedule_stage`` where the cohort has it.
 
+    Parameters
+    ----------
+    cohort : Cohort
+        Its columns, assays and own plan count.
+    plan : Plan or mapping, optional
+        Overrides the cohort's own.
+
+    Returns
+    -------
+    Plan
+
     Raises
     ------
     PlanError
         With every name that does not exist.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cohort = Cohort(pd.DataFrame({"patient_id": ["P1"], "schedule_stage": ["1"]}))
+    >>> plan_for(cohort).strata
+    'schedule_stage'
     """
     declared = plan if plan is not None else cohort.provenance.get("plan")
     if not declared:

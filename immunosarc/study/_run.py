@@ -79,23 +79,26 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables["attrition"] = attrition(cohort, outcomes, *everyone)
     if cohort.simulated:
         tables = {name: table.assign(simulated="SIMULATED") for name, table in tables.items()}
+    provenance = _provenance(cohort, chosen, seed)
     return Study(
         cohort=cohort,
         plan=chosen,
         tables=MappingProxyType(tables),
         stamp=stamp,
         stamp_reason=reason,
-        methods=methods_text(cohort, chosen, tables),
-        provenance=MappingProxyType(_provenance(cohort, chosen, seed)),
+        methods=methods_text(cohort, chosen, tables, provenance["versions"]),
+        provenance=MappingProxyType(provenance),
     )
 
 
 def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.DataFrame:
+    """The curve of all patients and those of the strata, for each endpoint that is recorded."""
     named = [e.name for e in schema.ENDPOINTS.values() if e.kind == "time_to_event"]
     curves = [
-        endpoints.survival_curve(outcomes, name, by=by, level=level)
+        endpoints.survival_curve(outcomes, name, by=strata, level=level)
         for name in named
         if outcomes[f"{name}_event"].notna().any()
+        for strata in ([None] if by is None else [None, by])
     ]
     return pd.concat(curves, ignore_index=True) if curves else schema.SURVIVAL_CURVE.empty()
 

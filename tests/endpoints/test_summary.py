@@ -224,6 +224,15 @@ def test_curve_of_an_unknown_or_unrecorded_endpoint(outcomes: pd.DataFrame) -> N
     assert survival_curve(outcomes, "os").empty
 
 
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_cohort_without_patients_has_rows_without_answers(trial: ims.Cohort, simulated: bool) -> None:
+    nobody = ims.Cohort(patients=trial.patients.iloc[:0], provenance={"simulated": simulated})
+    outcomes = derive(nobody)
+    assert outcomes.empty
+    assert (summarize(outcomes)["n"] == 0).all()
+    assert survival_curve(outcomes).empty
+
+
 def test_simulated_outcomes_mark_their_tables(trial: ims.Cohort) -> None:
     simulated = derive(ims.Cohort(patients=trial.patients, provenance={"simulated": True}))
     for table in (summarize(simulated), survival_curve(simulated)):

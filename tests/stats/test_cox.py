@@ -119,6 +119,16 @@ def test_units_neighbors_and_patient_order_do_not_matter(trial):
         np.testing.assert_allclose(getattr(alone, name)[0], getattr(fits, name)[2], rtol=1e-9)
 
 
+def test_equal_times_in_different_strata_are_not_tied():
+    rng = np.random.default_rng(5)
+    x, strata = rng.normal(size=(16, 1)), np.repeat([0, 1], 8)
+    time = np.r_[np.arange(8.0, 0, -1), np.full(8, 1.0)]  # the first stratum ends when the second begins
+    fits = cox(x, time, np.ones(16), strata=strata)
+    rest = (x, time, np.ones(16, dtype=bool), strata)
+    best = optimize.minimize_scalar(lambda b: -log_likelihood(b, *rest), tol=1e-12)
+    assert fits.estimate[0] == pytest.approx(best.x, abs=1e-6)
+
+
 def test_a_feature_that_orders_the_events_has_no_finite_estimate():
     time, event = np.array([1.0, 2, 3, 4, 5, 6]), np.array([1, 1, 0, 1, 0, 0], dtype=bool)
     values = np.column_stack([-time, time, [9, 8, 7, 7, 1, 0], [1, 1, 0, 1, 0, 0], [1, 2, 1, 2, 1, 2.0]])

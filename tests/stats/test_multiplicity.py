@@ -48,6 +48,11 @@ def test_the_strongest_feature_is_compared_with_the_whole_panel():
     assert step_down_maxt([2.0], null[:, :1]).tolist() == [0.25]
 
 
+def test_a_weaker_feature_never_gets_the_smaller_p():
+    null = [[3.0, 0.1], [0.1, 0.2], [0.2, 0.3]]  # alone the second would have 1/4
+    assert step_down_maxt([2.0, 1.0], null).tolist() == [0.5, 0.5]
+
+
 def test_equal_up_to_rounding_has_been_reached():
     third = 1.0 / 3.0
     assert step_down_maxt([third * (1 + 1e-14)], [[-third], [0.0]]).tolist() == [pytest.approx(2 / 3)]

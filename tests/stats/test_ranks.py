@@ -10,7 +10,7 @@ import pytest
 from scipy import special, stats
 
 from immunosarc.errors import ImmunosarcError
-from immunosarc.stats import mann_whitney, rank_sum_statistic
+from immunosarc.stats import _rank_sums, mann_whitney, rank_sum_statistic
 
 
 def pairs_won(values, group, strata=None):
@@ -43,6 +43,15 @@ def trial():
     values[:4, 4] = np.nan
     values[:, 4] = np.round(values[:, 4])
     return values, group
+
+
+def test_midranks_are_those_of_scipy():
+    rng = np.random.default_rng(1)
+    for high in (3, 10, 1000):
+        values = rng.integers(0, high, (40, 20)).astype(float)
+        values[rng.random(values.shape) < 0.2] = np.nan
+        expected = stats.rankdata(values, axis=0, nan_policy="omit")
+        np.testing.assert_array_equal(_rank_sums.midranks(values), expected)
 
 
 def test_agrees_with_r(oracles):
@@ -134,18 +143,20 @@ def test_one_stratum_and_single_class_strata_change_nothing(trial):
         np.testing.assert_allclose(getattr(with_idle, name), getattr(plain, name), rtol=1e-13, err_msg=name)
 
 
-def test_a_single_responder_in_a_stratum_borrows_the_variance():
-    rng = np.random.default_rng(5)
-    values = rng.normal(size=(30, 1))
+@pytest.mark.parametrize("gap", [0.0, 3.0])
+def test_a_single_responder_in_a_stratum_borrows_the_variance_or_that_of_noise(gap):
+    values = np.random.default_rng(5).normal(size=(30, 1))
     group = np.r_[np.arange(16) < 9, np.arange(14) < 1]
     strata = np.repeat([1, 2], [16, 14])
+    values[group & (strata == 1)] += gap  # separated: the other stratum's placements hardly spread
     fits = mann_whitney(values, group, strata=strata)
     x, y = values[:, 0], group
     wins = [(x[(strata == s) & y][:, None] > x[(strata == s) & ~y]).astype(float) for s in (1, 2)]
     spread = wins[0].mean(1).var(ddof=1)
+    assert (spread < 1 / 12) or gap == 0
     parts = [
         63**2 * (spread / 9 + wins[0].mean(0).var(ddof=1) / 7),
-        13**2 * (spread / 1 + wins[1].mean(0).var(ddof=1) / 13),
+        13**2 * (max(spread, 1 / 12) / 1 + wins[1].mean(0).var(ddof=1) / 13),
     ]
     assert fits.std_error[0] == pytest.approx(np.sqrt(sum(parts)) / 76, rel=1e-12)
     assert fits.status[0] == "ok"

@@ -26,11 +26,11 @@ def test_features_on_treatment_are_planned_for_response_only() -> None:
 
 
 def test_unknown_keys_and_values_come_together() -> None:
-    mapping = {"alhpa": 0.1, "n_permutations": 0, "panels": [{"name": "p", "methods": "singscore"}]}
+    mapping = {"alfa": 0.1, "n_permutations": 0, "panels": [{"name": "p", "methods": "singscore"}]}
     with pytest.raises(PlanError, match=r"3 problem\(s\)") as caught:
         Plan.from_mapping(mapping)
     message = str(caught.value)
-    assert "unknown key 'alhpa'. Did you mean 'alpha'?" in message
+    assert "unknown key 'alfa'. Did you mean 'alpha'?" in message
     assert "unknown key 'panels.0.methods'. Did you mean 'method'?" in message
     assert "n_permutations" in message
 
@@ -80,3 +80,9 @@ def test_one_name_means_one_score() -> None:
     assert "scored differently in another panel" in twice.problems()[0]
     same = Plan(panels=(Panel(name="a", signatures=("cyt",)), Panel(name="b", signatures="all")))
     assert same.problems() == []
+
+
+def test_a_hypothesis_names_a_feature_of_its_panel() -> None:
+    asked = Hypothesis(feature="cyt_mean_log3")
+    assert "Did you mean 'cyt_mean_log2'?" in Plan(hypotheses=(asked,)).problems()[0]
+    assert Plan(hypotheses=(Hypothesis(feature="cyt_mean_log2"),)).problems() == []

@@ -1,0 +1,58 @@
+"""The links between the parts of a cohort, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import anndata
+import pandas as pd
+
+from immunosarc import schema
+from immunosarc.cohort._assay import sample_ids
+
+__all__ = ["checked", "link_problems", "provenance_problems"]
+
+_SHOWN = 5
+
+
+def checked(table: schema.Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
+    """Return the table with its types; add what is wrong with it to ``problems``."""
+    found = table.problems(frame)
+    problems += [f"table '{table.name}': {problem}" for problem in found]
+    return frame if found else table.check(frame)
+
+
+def link_problems(
+    patients: pd.DataFrame,
+    samples: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    assays: Mapping[str, anndata.AnnData],
+) -> list[str]:
+    """Return every row that points to a patient or a sample that is not there."""
+    problems = []
+    for name, frame in {"samples": samples, **tables}.items():
+        unknown = frame.loc[~frame["patient_id"].isin(patients.index), "patient_id"]
+        problems += _unknown(f"table '{name}'", "patient", unknown)
+    for name, adata in assays.items():
+        ids = pd.Series(sample_ids(adata), dtype=object)
+        problems += _unknown(f"assay '{name}'", "sample", ids[~ids.isin(samples.index)])
+    return problems
+
+
+def _unknown(where: str, what: str, ids: pd.Series) -> list[str]:
+    if not len(ids):
+        return []
+    names = list(dict.fromkeys(map(str, ids)))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{where}: {what} {names[:_SHOWN]}{more} not in the {what}s table"]
+
+
+def provenance_problems(provenance: Mapping[str, Any]) -> list[str]:
+    """Return what JSON could not hold."""
+    try:
+        json.dumps(dict(provenance))
+    except (TypeError, ValueError) as failure:
+        return [f"provenance: {failure}; use only text, numbers, lists and mappings"]
+    return []
