@@ -46,9 +46,10 @@ def mann_whitney(
 
     ``std_error`` is DeLong's (strata added; a stratum with a single patient in a group borrows the
     variance of that group's placements from the other strata, or takes that of noise, 1/12, if it
-    is larger: one patient tells nothing of its spread). The interval is DeLong's on the logit scale;
-    where the AUC is 0 or 1, or DeLong's error is zero, it is Newcombe's (method 5, Hanley-McNeil
-    variance at the limit), which then ends at 0 or 1 and keeps its width.
+    is larger: one patient tells nothing of its spread). The interval of a single stratum is DeLong's
+    on the logit scale; with several strata, or where the AUC is 0 or 1, it is Newcombe's (method 5,
+    Hanley-McNeil variance at the limit, strata added), which needs no variance from a stratum with a
+    single responder, and ends at 0 or 1 with a width where the data are separated.
     ``statistic`` is :func:`rank_sum_statistic`; ``p_value`` is two-sided normal with the tie-corrected
     variance and a continuity correction of one half; ``p_exact`` comes from the permutation
     distribution of U where there are no ties and one stratum, and at most 10,000 pairs. Sources:
@@ -168,10 +169,13 @@ def _auc_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         middle, margin = special.logit(auc), critical * error / (auc * (1.0 - auc))
         low, high = special.expit(middle - margin), special.expit(middle + margin)
-    flat = (error == 0.0) | (auc <= 0.0) | (auc >= 1.0)
+    several = sum(((part.cases * part.controls > 0).astype(int) for part in parts), np.zeros(len(auc), int)) > 1
+    newcombe = several | (error == 0.0) | (auc <= 0.0) | (auc >= 1.0)
     edge_low = _newcombe_limit(auc, np.zeros_like(auc), parts, critical=critical)
     edge_high = _newcombe_limit(auc, np.ones_like(auc), parts, critical=critical)
-    return np.where(flat, edge_low, low), np.where(flat, edge_high, high)
+    unknown = np.isnan(error)
+    low, high = np.where(newcombe, edge_low, low), np.where(newcombe, edge_high, high)
+    return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
 def _newcombe_limit(auc: FloatArray, end: FloatArray, parts: list[_Placements], *, critical: float) -> FloatArray:
