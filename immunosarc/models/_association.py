@@ -172,6 +172,7 @@ def associate(
             },
             **chance,
             "q_value": stats.benjamini_hochberg(fits.p_value),
+            "alpha": alpha,
             "family": f"{data.timepoint}/{endpoint}/{model}/{panel}",
             "stamp": "exploratory",
             "status": fits.status,

@@ -150,7 +150,9 @@ def compare_timepoints(
                 family=f"{before}-{after}/{group}/{panel}",
             )
         )
-    result = pd.concat(parts, ignore_index=True).assign(before=before, after=after, stamp="exploratory")
+    result = pd.concat(parts, ignore_index=True).assign(
+        before=before, after=after, alpha=alpha, stamp="exploratory"
+    )
     return schema.CHANGE.check(result)
 
 

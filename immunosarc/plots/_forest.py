@@ -10,13 +10,20 @@ from immunosarc import schema
 from immunosarc.errors import SchemaError
 from immunosarc.plots._axes import current, fitted_font, footnote, plain, ratio_axis, say_why, titled
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED
-from immunosarc.plots._words import Measure, family_condition, family_title, interval_text, measure, p_text
+from immunosarc.plots._words import (
+    Measure,
+    alpha_text,
+    family_condition,
+    family_title,
+    interval_text,
+    measure,
+    p_text,
+)
 
 __all__ = ["check_family", "forest", "significant"]
 
 _COLUMNS = (("n (events)", 34.0), ("estimate [interval]", 118.0), ("p maxT", 198.0))
 """Heading and distance of its center from the right edge of the Axes, in points."""
-_ALPHA = 0.05
 _LONGEST = 58
 _HEAD = 16.0
 
@@ -41,14 +48,30 @@ def check_family(associations: pd.DataFrame, *, figure: str) -> pd.DataFrame:
 
 
 def significant(table: pd.DataFrame) -> np.ndarray:
-    """Return which rows stay below .05 after correction for the whole family."""
-    return np.asarray((table["p_maxt"] < _ALPHA).fillna(False), dtype=bool)
+    """Return which rows stay below their alpha after correction for the whole family.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``schema.ASSOCIATION`` or ``schema.CHANGE``.
+
+    Returns
+    -------
+    ndarray of bool
+        False where there is no p.
+
+    Examples
+    --------
+    >>> significant(pd.DataFrame({"p_maxt": [0.01, 0.2], "alpha": 0.05})).tolist()
+    [True, False]
+    """
+    return np.asarray((table["p_maxt"] < table["alpha"]).fillna(False), dtype=bool)
 
 
 def forest(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 20) -> Axes:
     """Draw how strongly each feature goes with the outcome, with its interval and its counts.
 
-    The features with the smallest family-wise p come first. A filled marker stays below .05 after
+    The features with the smallest family-wise p come first. A filled marker stays below alpha after
     correction for the whole family, a diamond was planned; an arrow leaves the axis. A feature
     without an estimate keeps its row and says why.
 
@@ -93,11 +116,9 @@ def forest(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 20)
     scope = f"{len(shown)} of {len(table)} features" if left else f"{len(table)} features"
     lines = [plain(family_title(table)), f"{scope}, {_patients(table)}", family_condition(table)]
     titled(ax, "\n".join(filter(None, lines)), associations, above=_HEAD)
-    footnote(
-        ax,
-        "filled: p maxT below .05 in this family; diamond: planned and locked; arrow: beyond the axis",
-        below=36,
-    )
+    alpha = alpha_text(table["alpha"].max())
+    key = f"filled: p maxT below {alpha} in this family; diamond: planned and locked; arrow: beyond the axis"
+    footnote(ax, key, below=36)
     return ax
 
 

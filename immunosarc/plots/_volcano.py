@@ -14,7 +14,15 @@ from matplotlib.patches import Patch
 from immunosarc.plots._axes import current, footnote, plain, ratio_axis, say_why, titled
 from immunosarc.plots._forest import check_family, significant
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED, ORANGE
-from immunosarc.plots._words import Measure, counted, family_condition, family_title, measure, number_text
+from immunosarc.plots._words import (
+    Measure,
+    alpha_text,
+    counted,
+    family_condition,
+    family_title,
+    measure,
+    number_text,
+)
 
 __all__ = ["volcano"]
 
@@ -177,6 +185,7 @@ def _seen(value: float, how: Measure) -> str:
 
 
 def _points(ax: Axes, drawn: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> list[Line2D]:
+    alpha = alpha_text(drawn["alpha"].max())
     survives, planned = significant(drawn), (drawn["stamp"] == "confirmatory").to_numpy(bool)
     handles = []
     for filled in (False, True):
@@ -194,7 +203,9 @@ def _points(ax: Axes, drawn: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> list
             if chosen.any():
                 ax.plot(x[chosen], y[chosen], zorder=3, **look)
             if chosen.any() or (marker == "o" and not filled):
-                words = f"{'planned' if marker == 'D' else 'explored'}, p maxT {'' if filled else 'not '}below .05"
+                words = (
+                    f"{'planned' if marker == 'D' else 'explored'}, p maxT {'' if filled else 'not '}below {alpha}"
+                )
                 handles.append(Line2D([], [], label=f"{words}: {int(chosen.sum())}", **look))
     return handles
 

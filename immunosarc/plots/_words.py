@@ -14,6 +14,7 @@ __all__ = [
     "CONDITIONAL",
     "DASH",
     "Measure",
+    "alpha_text",
     "counted",
     "endpoint_label",
     "family_condition",
@@ -107,6 +108,26 @@ def measure(name: str) -> Measure:
     label, null = _MEASURES.get(stem, (spelled(stem.removeprefix("log_")), 0.0))
     scale = " per SD" if stem != name else " per unit" if ratio else ""
     return Measure(name, label + scale, ratio, 1.0 if ratio else null)
+
+
+def alpha_text(alpha: float) -> str:
+    """Return an error level as it is printed: ``.05``.
+
+    Parameters
+    ----------
+    alpha : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> alpha_text(0.05)
+    '.05'
+    """
+    return f"{alpha:g}".lstrip("0")
 
 
 def p_text(p: float) -> str:

@@ -10,7 +10,6 @@ from immunosarc.study import Study
 
 __all__ = ["answer"]
 
-_ALPHA = 0.05
 _NAMED = 5
 
 
@@ -87,18 +86,19 @@ def _survivors(study: Study) -> list[str]:
     table = table_of(study, "associations")
     if table.empty:
         return []
-    left = table[(table["p_maxt"] < _ALPHA).fillna(False)]
+    alpha, left = plots.alpha_text(study.plan.alpha), table[plots.significant(table)]
     if left.empty:
         return [
-            "No association stays below .05 after counting the features of its family. That does not show that "
-            "none exists: see the smallest effect this study could have found."
+            f"No association stays below {alpha} after counting the features of its family. That does not show "
+            "that none exists: see the smallest effect this study could have found."
         ]
     named = [_association(row) for _, row in left.sort_values("p_maxt", kind="stable").head(_NAMED).iterrows()]
     more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     n_families = table["family"].nunique()
     return [
-        f"Below .05 after counting the features of the family: {'; '.join(named)}{more}. With {n_families} "
-        f"families, chance alone gives up to about {n_families * _ALPHA:.2g} families with such a finding."
+        f"Below {alpha} after counting the features of the family: {'; '.join(named)}{more}. With "
+        f"{n_families} families, chance alone gives up to about {n_families * study.plan.alpha:.2g} "
+        "families with such a finding."
     ]
 
 
@@ -117,13 +117,13 @@ def _changes(study: Study) -> str:
     table = table_of(study, "changes")
     if table.empty:
         return ""
-    left = table[(table["p_maxt"] < _ALPHA).fillna(False)]
+    alpha, left = plots.alpha_text(study.plan.alpha), table[plots.significant(table)]
     scope = f"{table['feature'].nunique()} features in {table['family'].nunique()} families of change"
     if left.empty:
-        return f"Of {scope} from before to on treatment none stays below .05 after counting its family."
+        return f"Of {scope} from before to on treatment none stays below {alpha} after counting its family."
     names = list(dict.fromkeys(left.sort_values("p_maxt", kind="stable")["feature"]))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"Of {scope}, these stay below .05 after counting their family: {', '.join(names[:_NAMED])}{more}."
+    return f"Of {scope}, these stay below {alpha} after counting their family: {', '.join(names[:_NAMED])}{more}."
 
 
 def _detectable(study: Study) -> str:

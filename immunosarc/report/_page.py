@@ -190,7 +190,7 @@ def _overview(study: Study) -> Grid:
     """One row per family: how many tests, and the smallest p after counting them."""
     rows = []
     for name, part in families(study):
-        below = int((part["p_maxt"] < 0.05).fillna(False).sum())
+        below = int(plots.significant(part).sum())
         rows.append(
             [
                 name,
@@ -203,7 +203,16 @@ def _overview(study: Study) -> Grid:
                 f"{below}",
             ]
         )
-    head = ["Family", "Question", "Features", "Estimable", "n", "Events", "Smallest p maxT", "Below .05"]
+    head = [
+        "Family",
+        "Question",
+        "Features",
+        "Estimable",
+        "n",
+        "Events",
+        "Smallest p maxT",
+        f"Below {plots.alpha_text(study.plan.alpha)}",
+    ]
     return Grid(head, rows, frozenset(range(2, 8)))
 
 
