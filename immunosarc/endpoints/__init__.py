@@ -2,6 +2,7 @@
 
 from immunosarc.endpoints._curve import survival_curve
 from immunosarc.endpoints._derive import RULE_SET, derive
+from immunosarc.endpoints._recist import RECIST_RULES, derive_recist
 from immunosarc.endpoints._summary import summarize
 
-__all__ = ["RULE_SET", "derive", "summarize", "survival_curve"]
+__all__ = ["RECIST_RULES", "RULE_SET", "derive", "derive_recist", "summarize", "survival_curve"]

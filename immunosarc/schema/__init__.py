@@ -5,6 +5,7 @@ from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
     EXPOSURES,
+    LESION_STATUS,
     LESIONS,
     LONG_TABLES,
     MEDICATIONS,
@@ -12,8 +13,10 @@ from immunosarc.schema._clinical import (
     RESPONSES,
     SAMPLES,
     TIMEPOINTS,
+    VISIT_RESPONSES,
 )
 from immunosarc.schema._endpoint import DAYS_PER_MONTH, ENDPOINTS, SIX_MONTHS_DAYS, Endpoint
+from immunosarc.schema._recist import RECIST
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -39,6 +42,7 @@ __all__ = [
     "ENDPOINTS",
     "EXPOSURES",
     "LESIONS",
+    "LESION_STATUS",
     "LONG_TABLES",
     "MEDICATIONS",
     "OUTCOMES",
@@ -46,6 +50,7 @@ __all__ = [
     "PATIENTS",
     "PATIENT_FEATURES",
     "PLATFORMS",
+    "RECIST",
     "RESPONSES",
     "SAMPLES",
     "SIX_MONTHS_DAYS",
@@ -54,6 +59,7 @@ __all__ = [
     "SURVIVAL_CURVE",
     "TIMEPOINTS",
     "UNITS",
+    "VISIT_RESPONSES",
     "Column",
     "Endpoint",
     "Problem",
