@@ -16,7 +16,7 @@ from immunosarc.schema._clinical import (
     VISIT_RESPONSES,
 )
 from immunosarc.schema._endpoint import DAYS_PER_MONTH, ENDPOINTS, SIX_MONTHS_DAYS, Endpoint
-from immunosarc.schema._recist import RECIST
+from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -52,6 +52,7 @@ __all__ = [
     "PLATFORMS",
     "RECIST",
     "RESPONSES",
+    "RESPONSE_COURSE",
     "SAMPLES",
     "SIX_MONTHS_DAYS",
     "STAMPS",

@@ -109,6 +109,7 @@ PATIENTS = Table(
         "death_day": Column("number", f"death; {_DAY}"),
         "last_alive_day": Column("number", f"last known alive; {_DAY}"),
         "data_cut_day": Column("number", f"data cut; {_DAY}"),
+        "new_therapy_day": Column("number", f"start of another anticancer therapy; {_DAY}"),
         "treatment_related_grade_3_4": Column(
             "flag", "had a treatment-related adverse event of CTCAE grade 3 or 4"
         ),

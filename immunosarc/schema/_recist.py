@@ -5,7 +5,7 @@ from __future__ import annotations
 from immunosarc.schema._clinical import RESPONSES, VISIT_RESPONSES
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["RECIST"]
+__all__ = ["RECIST", "RESPONSE_COURSE"]
 
 RECIST = Table(
     "recist",
@@ -42,4 +42,29 @@ RECIST = Table(
         "reported_response": Column("text", "what the source called overall", values=VISIT_RESPONSES),
         "discrepancy": Column("text", "how the derived and the reported call differ, and why"),
     },
+)
+
+RESPONSE_COURSE = Table(
+    "response_course",
+    {
+        "best_overall_response": Column("text", "best visit, not confirmed", required=True, values=RESPONSES),
+        "best_overall_response_confirmed": Column(
+            "text", "best response, CR and PR confirmed", required=True, values=RESPONSES
+        ),
+        "response_day": Column("number", "study day of the first response", required=True),
+        "response_day_confirmed": Column("number", "study day of the first confirmed response", required=True),
+        "pfs_days": Column("number", "first dose to progression, death or censoring; days", required=True, low=0),
+        "pfs_event": Column("flag", "progression or death", required=True),
+        "pfs_reason": Column("text", "what ended it", required=True),
+        "ttr_days": Column("number", "first dose to first response; responders only; days", required=True, low=0),
+        "dor_days": Column(
+            "number", "first response to progression, death or censoring; days", required=True, low=0
+        ),
+        "dor_event": Column("flag", "progression or death after response", required=True),
+        "status": Column("text", "'ok', or why there is no response", required=True, filled=True),
+        "rule_set": Column(
+            "text", "the rules that derived the row, with their version", required=True, filled=True
+        ),
+    },
+    index="patient_id",
 )

@@ -308,7 +308,7 @@ def test_all_contradictions_come_together():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"role": "taget"}, "role: .*'taget'.* not in"),
+        ({"role": "primary"}, "role: .*'primary'.* not in"),
         ({"diameter_mm": -1}, "diameter_mm: below 0"),
         ({"study_day": 0}, "study_day: "),
         ({"status": "progression"}, "is not for a target lesion"),
