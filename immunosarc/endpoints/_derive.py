@@ -1,4 +1,4 @@
-"""From ready-made patient columns to one row of endpoints per patient."""
+"""From ready-made patient columns, or else visits, to one row of endpoints per patient."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.cohort import Cohort
 from immunosarc.endpoints._contradictions import contradictions
+from immunosarc.endpoints._course_rules import ResponseRules
 from immunosarc.endpoints._follow_up import overall_survival
+from immunosarc.endpoints._from_visits import filled_from_visits
 from immunosarc.endpoints._simulated import marked
 from immunosarc.errors import SchemaError, raise_together
 
@@ -23,7 +25,7 @@ _RESPONDERS = ("CR", "PR")
 _CONTROLLED = (*_RESPONDERS, "SD")
 
 
-def derive(cohort: Cohort) -> pd.DataFrame:
+def derive(cohort: Cohort, *, rules: ResponseRules | None = None, reader: str | None = None) -> pd.DataFrame:
     r"""Say for each patient whether the tumor responded, and how long the patient did well.
 
     Rules ``ready_made/1``: the best response and the progression-free days were read by the
@@ -42,6 +44,10 @@ def derive(cohort: Cohort) -> pd.DataFrame:
       alive, censored. A death after ``data_cut_day`` is censored at the cut.
     - months are days / 30.4375, with no rounding in between.
 
+    A best response or a progression-free survival that nobody has read is derived from the table
+    ``lesions`` (:func:`derive_recist`), or else ``assessments``, by :func:`derive_course`;
+    ``rule_set`` then names those rules too.
+
     Definitions: Eisenhauer 2009, doi 10.1016/j.ejca.2008.10.026 (best response).
 
     Parameters
@@ -49,6 +55,10 @@ def derive(cohort: Cohort) -> pd.DataFrame:
     cohort : Cohort
         ``patients`` may hold any of the ready-made columns of ``schema.PATIENTS``; an absent
         column means missing for everybody. Left unchanged.
+    rules : ResponseRules, optional
+        The protocol's choices for what is derived from visits.
+    reader : str, optional
+        Whose lesions or calls count; needed when the visits have several readers.
 
     Returns
     -------
@@ -60,7 +70,8 @@ def derive(cohort: Cohort) -> pd.DataFrame:
     ------
     SchemaError
         When the dates of a patient contradict each other, with every such patient: alive after
-        death, follow-up beyond death or beyond the data cut, ``os_days`` against ``death_day``.
+        death, follow-up beyond death or beyond the data cut, ``os_days`` against ``death_day``; or
+        when the rows of the visits do, see :func:`derive_recist` and :func:`derive_course`.
 
     Examples
     --------
@@ -74,7 +85,9 @@ def derive(cohort: Cohort) -> pd.DataFrame:
     >>> outcomes["pfs6_status"].tolist()
     ['ok', 'censored progression-free on day 126, before day 183']
     """
-    patients = _with_every_column(cohort.patients)
+    patients, added = filled_from_visits(
+        _with_every_column(cohort.patients), cohort, rules=rules or ResponseRules(), reader=reader
+    )
     raise_together(
         SchemaError,
         "table 'patients'",
@@ -91,7 +104,7 @@ def derive(cohort: Cohort) -> pd.DataFrame:
             patients[["treatment_related_grade_3_4", "immune_event_immunosuppression"]],
         ],
         axis=1,
-    ).assign(rule_set=RULE_SET)
+    ).assign(rule_set=(RULE_SET + " + " + added).fillna(RULE_SET))
     return marked(schema.OUTCOMES.check(outcomes), simulated=cohort.simulated)
 
 
