@@ -113,11 +113,11 @@ def check(manifest: Manifest, data_root: DataRoot = None) -> None:
 
 
 @_app.command(epilog="Example: immunosarc lock my_trial.toml --data-root data")
-def lock(manifest: Manifest, data_root: DataRoot = None) -> None:
+def lock(manifest: Manifest, data_root: DataRoot = None, seed: Seed = 0) -> None:
     """Freeze the analysis plan and the data hashes, before anyone has seen the answer."""
     import immunosarc as ims
 
-    typer.echo(f"{ims.lock(manifest, data_root=data_root)}")
+    typer.echo(f"{ims.lock(manifest, data_root=data_root, seed=seed)}")
 
 
 @_app.command(epilog="Example: immunosarc signatures cyt")

@@ -118,8 +118,9 @@ def associate(
     DataFrame
         ``schema.ASSOCIATION``, one row per feature in the order of the table. Ratios are logs.
         ``detectable_80`` is the smallest effect found with 80% power when the test has to pass
-        the family's own threshold; ``noise_ceiling`` is that threshold as an effect. Both come
-        from n, events, split and spread, never from the observed effect.
+        the family's own threshold, from n, events, split and spread, never from the observed
+        effect. ``noise_ceiling`` is that threshold: the permuted statistic (standard normal under
+        no association) that the best of the family exceeds by chance with probability ``alpha``.
 
     Raises
     ------
@@ -212,8 +213,8 @@ def _family_wise(
     threshold = stats.noise_ceiling(null, level=1 - alpha)
     return {
         "p_maxt": stats.step_down_maxt(statistic, null),
-        "detectable_80": _reachable(measure, data, threshold, power=0.80),
-        "noise_ceiling": _reachable(measure, data, threshold, power=0.50),
+        "detectable_80": _detectable(measure, data, threshold),
+        "noise_ceiling": np.where(np.isnan(statistic), np.nan, threshold),
     }
 
 
@@ -252,10 +253,10 @@ def _without_covariates(data: AnalysisSet) -> Floats:
     return residuals
 
 
-def _reachable(measure: str, data: AnalysisSet, threshold: float, *, power: float) -> Floats:
-    """The effect that passes the family's threshold with this power."""
+def _detectable(measure: str, data: AnalysisSet, threshold: float) -> Floats:
+    """The effect that passes the family's threshold with 80% power."""
     features = _without_covariates(data)
-    how = {"alpha": 2 * ndtr(-threshold), "power": power}
+    how = {"alpha": 2 * ndtr(-threshold), "power": 0.80}
     if measure == "log_hazard_ratio":
         return stats.detectable_log_hazard_ratio(features, data.event, strata=data.strata, **how)
     auc = stats.detectable_auc(features, data.event, strata=data.strata, **how)
@@ -272,7 +273,7 @@ def _scaled(rows: pd.DataFrame, data: AnalysisSet) -> pd.DataFrame:
         spread = np.array(
             [np.std(v[~np.isnan(v)], ddof=1) if (~np.isnan(v)).sum() > 1 else np.nan for v in data.features.T]
         )
-    columns = [*_EFFECT, "detectable_80", "noise_ceiling"]
+    columns = [*_EFFECT, "detectable_80"]
     return rows.assign(**{name: rows[name] * spread for name in columns}, measure=rows["measure"] + "_per_sd")
 
 

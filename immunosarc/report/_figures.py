@@ -157,7 +157,9 @@ def _associations(study: Study) -> Iterator[_Order]:
 
         yield _Order(f"forest_{family}", "association", family, caption, (4.6, 0.24 * (rows + 0.6)), forest)
         if part["p_value"].notna().sum() >= _VOLCANO_FROM:
-            caption = f"Volcano plot. {about}, family {family}: every feature against the noise ceiling."
+            caption = (
+                f"Volcano plot. {about}, family {family}: every feature, and how high the best of noise gets."
+            )
             yield _Order(f"volcano_{family}", "association", family, caption, (6.4, 3.8), volcano)
 
 

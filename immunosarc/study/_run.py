@@ -22,7 +22,7 @@ from immunosarc.study._study import Study
 __all__ = ["run"]
 
 _log = logging.getLogger("immunosarc")
-_STATED = ("numpy", "scipy", "pandas", "anndata", "scikit-learn", "statsmodels", "matplotlib")
+_STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
 
 
 def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: int = 0) -> Study:
@@ -68,7 +68,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     scored = score_panels(cohort, chosen)
     tables |= score_tables(cohort, chosen, scored)
     measured = _measured(cohort, chosen, scored)
-    stamp, reason = standing(cohort, chosen)
+    stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
     tables |= _changes(cohort, chosen, outcomes, scored, seed)
@@ -196,8 +196,11 @@ def _changes(
 
 def _provenance(cohort: Cohort, plan: Plan, seed: int) -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in _STATED}
+    carried = {k: v for k, v in cohort.provenance.items() if k not in ("plan", "lock", "loading", "truth", "seed")}
+    if "seed" in cohort.provenance:
+        carried["simulation_seed"] = cohort.provenance["seed"]
     return {
-        **{k: v for k, v in cohort.provenance.items() if k not in ("plan", "lock", "loading", "truth")},
+        **carried,
         "plan_sha256": plan.sha256,
         "seed": seed,
         "versions": {"immunosarc": __version__, "python": platform.python_version(), **versions},
