@@ -139,8 +139,8 @@ def _reader(plan: ColumnPlan, cells: pd.Series) -> tuple[Read, Problem]:
     if column.kind == "flag":
         return FLAGS.get, lambda text: (
             ManifestError,
-            f"{text!r} is not true/false/1/0; say what it means: "
-            f"{plan.block} recode = {{ {plan.name} = {{ {_quoted(text)} = true }} }}, or false",
+            f"{text!r} is not true/false/1/0; "
+            f"say under recode, for {plan.name}, whether {_quoted(text)} means true or false",
         )
     if column.values:
         allowed = {value: value for value in column.values}

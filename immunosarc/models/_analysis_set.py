@@ -138,11 +138,14 @@ def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
         )
     frame = values.to_frame(values.name or what) if isinstance(values, pd.Series) else values
     problems = []
+    outcomes = [str(name) for name in frame.columns if name in schema.OUTCOMES.columns]
+    if outcomes:
+        problems.append(f"{outcomes} is an outcome, known only after treatment: who responds has to live to do so")
     if frame.index.has_duplicates:
         problems.append("a patient occurs twice")
     if not frame.index.isin(patients).any():
         problems.append(f"none of its rows is a patient of the table (first rows: {list(frame.index[:3])})")
-    raise_together(PlanError, what, problems, cure="Index it by patient_id.")
+    raise_together(PlanError, what, problems, cure="Use what was known before treatment, indexed by patient_id.")
     return frame.reindex(patients)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from immunosarc import schema, stats
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
 from immunosarc.models._analysis_set import AnalysisSet, Floats, PerPatient, analysis_set, endpoint_named
 from immunosarc.registry import Record, Registry
@@ -179,7 +180,8 @@ def associate(
             "status": fits.status,
         }
     )
-    return schema.ASSOCIATION.check(_scaled(rows, data) if per_sd else rows)
+    rows = schema.ASSOCIATION.check(_scaled(rows, data) if per_sd else rows)
+    return marked(rows, simulated=is_simulated(outcomes))
 
 
 _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")

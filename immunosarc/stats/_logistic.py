@@ -108,7 +108,7 @@ def _block(values: FloatArray, happened: BoolArray, others: FloatArray, *, criti
         columns[name][usable] = found[name] / unit
     lost = ~hopeless & ~np.isfinite(columns["estimate"] + columns["conf_low"] + columns["conf_high"])
     status[lost] = "not converged"
-    return Fits.collect(counts, status, hopeless=hopeless, **columns)
+    return Fits.collect(counts, status, hopeless=hopeless | lost, **columns)
 
 
 def _status(

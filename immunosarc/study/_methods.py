@@ -50,9 +50,11 @@ def _endpoint_paragraph(plan: Plan, outcomes: pd.DataFrame) -> str:
     rules = ", ".join(dict.fromkeys(outcomes["rule_set"]))
     text = (
         f"Endpoints follow RECIST 1.1 (Eisenhauer 2009, doi:10.1016/j.ejca.2008.10.026), rule set {rules}. "
+        "Best overall responses are taken as recorded; whether they were confirmed is not known. "
         "Proportions have exact Clopper-Pearson intervals among the patients in whom the endpoint is known. "
         "Progression-free survival at six months (day 183) is given twice: as a binomial proportion of patients "
-        "whose status is known, and as the Kaplan-Meier estimate. Kaplan-Meier intervals are log-log."
+        "whose status is known, and as the Kaplan-Meier estimate. Kaplan-Meier intervals are log-log; where a "
+        "curve rests at exactly one half, the median is the midpoint."
     )
     if plan.null_rates:
         rates = ", ".join(f"{name} {rate:.1%}" for name, rate in plan.null_rates.items())
@@ -84,7 +86,8 @@ def _association_paragraph(plan: Plan, associations: pd.DataFrame) -> str:
         f"{plan.n_permutations:,} permutations of outcomes{strata}; the permuted statistic is the standardized "
         "rank sum for binary and the standardized log-rank score for time-to-event endpoints, whichever model "
         "gives the effect. The detectable effect is the smallest one found with 80% power at the family's own "
-        "threshold; for hazard ratios the formula is that of large studies."
+        "threshold; for hazard ratios the formula is that of large studies. q is Benjamini-Hochberg's within the "
+        "family. Intervals of an AUC are DeLong's on the logit scale, with strata Newcombe's."
     )
     if (associations["timepoint"] != "pre").any():
         text += (

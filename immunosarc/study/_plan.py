@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import PlanError, did_you_mean, raise_together
+from immunosarc.study._tissue import repeated_biopsies
 
 __all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "plan_for"]
 
@@ -245,6 +246,8 @@ class Plan(_Frozen):
             for name in wanted
             if name not in cohort.patients
         ]
+        if cohort.assays:
+            found += repeated_biopsies(cohort, tuple(dict.fromkeys((*self.timepoints, self.before, self.after))))
         if cohort.assays and self.assay not in cohort.assays:
             found.append(f"the cohort has no assay '{self.assay}'.{did_you_mean(self.assay, cohort.assays)}")
         return found

@@ -94,7 +94,7 @@ CASES = {
         errors.ManifestError,
         [
             "in/clinical.tsv lines 2, 3, 4 and 5, column 'prog': 'yes' is not true/false/1/0",
-            '[patients] recode = { pfs_event = { "yes" = true } }, or false',
+            'say under recode, for pfs_event, whether "yes" means true or false',
         ],
     ),
     "recode to a value that does not exist": (

@@ -204,3 +204,56 @@ def test_patients_without_tissue_or_endpoint_are_left_out_and_counted() -> None:
     ask = {"endpoint": "objective_response", "model": "mann_whitney"}
     result = associate(table, ims.endpoints.derive(cohort), **ask, **QUICK)
     assert (result["n"].item(), result["n_events"].item()) == (9, 2)
+
+
+def test_a_pre_feature_measured_after_day_1_is_no_pre_feature(cohort: ims.Cohort, outcomes: pd.DataFrame) -> None:
+    late = make_table(cohort, x=np.arange(10.0)).assign(measured_day=30.0)
+    with pytest.raises(ims.errors.SchemaError, match="after day 1 on a 'pre' feature"):
+        associate(late, outcomes, endpoint="pfs", model="cox")
+
+
+@pytest.mark.parametrize("role", ["covariates", "strata"])
+def test_an_outcome_is_no_covariate(cohort: ims.Cohort, outcomes: pd.DataFrame, role: str) -> None:
+    table = make_table(cohort, x=np.arange(10.0))
+    with pytest.raises(PlanError, match="is an outcome, known only after treatment"):
+        associate(table, outcomes, endpoint="pfs", model="cox", **{role: outcomes["best_overall_response"]})
+
+
+def test_covariate_levels_of_patients_without_tissue_change_nothing() -> None:
+    cohort = make_cohort(["PR"] * 12 + ["PD"] * 12)
+    values = np.random.default_rng(3).normal(size=24)
+    values[[0, 20]] = np.nan
+    site = pd.Series(["lung", "skin"] * 12, index=cohort.patients.index, name="site")
+    other = site.mask(np.isnan(values), "unknown").astype("category")
+    ask = {"endpoint": "objective_response", "model": "firth_logistic", **QUICK}
+    table, outcomes = make_table(cohort, x=values), ims.endpoints.derive(cohort)
+    plain, extra = (associate(table, outcomes, **ask, covariates=one) for one in (site, other))
+    assert extra["status"].item() == "ok"
+    assert extra["estimate"].item() == pytest.approx(plain["estimate"].item())
+    assert "site known" in extra["population"].item()
+
+
+def test_patients_without_a_feature_do_not_move_p_maxt() -> None:
+    cohort = make_cohort(["PR"] * 8 + ["PD"] * 12)
+    values = np.r_[np.arange(16.0)[::-1], [np.nan] * 4]
+    ask = {"endpoint": "objective_response", "model": "mann_whitney", "n_permutations": 500}
+    measured = cohort.select(patients=list(cohort.patients.index[:16]))
+    whole = associate(make_table(cohort, x=values), ims.endpoints.derive(cohort), **ask)
+    part = associate(make_table(measured, x=values[:16]), ims.endpoints.derive(measured), **ask)
+    assert whole["p_maxt"].item() == part["p_maxt"].item()
+
+
+def test_a_covariate_that_the_strata_hold_already_is_refused(cohort: ims.Cohort, outcomes: pd.DataFrame) -> None:
+    stage = pd.Series(list("ababababab"), index=cohort.patients.index, name="stage")
+    ask = {"endpoint": "objective_response", "model": "firth_logistic", "covariates": stage, "strata": stage}
+    with pytest.raises(PlanError, match="the strata adjust for it already"):
+        associate(make_table(cohort, x=np.arange(10.0)), outcomes, **ask)
+
+
+def test_what_comes_from_a_simulated_trial_says_so(cohort: ims.Cohort) -> None:
+    invented = ims.Cohort(cohort.patients, cohort.samples, provenance={"simulated": True})
+    table = make_table(invented, x=np.arange(10.0))
+    result = associate(
+        table, ims.endpoints.derive(invented), endpoint="objective_response", model="mann_whitney", **QUICK
+    )
+    assert result["simulated"].tolist() == ["SIMULATED"]

@@ -188,7 +188,9 @@ def test_the_answer_names_what_survives_and_how_often_chance_does(study):
     assert len(left) == 3
     assert said.count("mcp_t_cells") == 3
     assert CONDITION in said
-    assert "With 3 families, chance alone gives up to about 0.15 families" in said
+    assert (
+        "3 different questions (timepoint, endpoint, panel); chance alone answers up to about 0.15 of them" in said
+    )
 
 
 def test_the_answer_is_plain_when_nothing_survives(study):
