@@ -151,7 +151,7 @@ def _detectable(study: Study) -> str:
         endpoint = plots.endpoint_label(str(row["endpoint"])).lower()
         return (
             f"Smallest effect on {endpoint} that could be found with 80% power ({row['n']:.0f} patients, "
-            f"{row['n_events']:.0f} with the event, {len(part)} features in the family): {how.label} "
+            f"{row['n_events']:.0f} with the endpoint, {len(part)} features in the family): {how.label} "
             f"{how.text(row['detectable_80'])} or its mirror image. Anything weaker would go unseen more often "
             "than one time in five."
         )

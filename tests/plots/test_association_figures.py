@@ -106,7 +106,7 @@ def test_noise_ceiling_is_the_height_of_its_statistic(association, ax, measure):
     assert band.get_y() == 0
     assert band.get_height() == pytest.approx(-np.log10(0.05), rel=1e-5)
     assert ax.get_ylim()[1] > band.get_height()
-    assert any("best of noise in 5% of shuffles" in t.get_text() for t in ax.get_legend().get_texts())
+    assert any("passed by chance in 5% of shuffles" in t.get_text() for t in ax.get_legend().get_texts())
 
 
 def test_a_narrow_ratio_axis_still_shows_three_numbers(association, ax):
