@@ -2,7 +2,7 @@
 
 from immunosarc.loaders._draft import draft_manifest
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Block",
     "Manifest",
     "ManifestCheck",
+    "PatientsBlock",
     "Replicates",
     "SamplesBlock",
     "TableBlock",

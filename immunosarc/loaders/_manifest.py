@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from immunosarc import schema
 from immunosarc.errors import did_you_mean
+from immunosarc.loaders._rules import RULES
 
-__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "SamplesBlock", "TableBlock", "TimeUnit"]
+__all__ = ["AssayBlock", "Block", "Manifest", "PatientsBlock", "Replicates", "SamplesBlock", "TableBlock", "TimeUnit"]
 
 TimeUnit = Literal["days", "weeks", "months", "years"]
 Plain = str | bool | int | float
@@ -53,9 +54,39 @@ def _gene_id(value: str) -> str:
 def _plain_values(value: dict[str, Any]) -> dict[str, Any]:
     for key, one in value.items():
         several = one if isinstance(one, list) else [one]
-        if not several or not all(isinstance(item, Plain) for item in several):
-            raise ValueError(f"{key!r}: text, a number or true/false is needed, or a list of them; found {one!r}")
+        if not several or not all(isinstance(item, Plain) or _is_pattern(item) for item in several):
+            raise ValueError(
+                f"{key!r}: text, a number or true/false is needed, or a list of them, or "
+                f"{{ starts_with = ..., ends_with = ... }}; found {one!r}"
+            )
     return value
+
+
+def _is_pattern(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and bool(item)
+        and item.keys() <= {"starts_with", "ends_with"}
+        and all(isinstance(text, str) and text for text in item.values())
+    )
+
+
+def _constants(value: dict[str, Any]) -> dict[str, Any]:
+    for column, one in value.items():
+        if not isinstance(one, Plain):
+            raise ValueError(f"{column!r}: text, a number or true/false is needed; found {one!r}")
+    return value
+
+
+def _rules(value: dict[str, str]) -> dict[str, str]:
+    for column, rule in value.items():
+        if rule not in RULES:
+            raise ValueError(f"{column}: {rule!r} is not a rule.{did_you_mean(rule, RULES)}")
+    return value
+
+
+def _id_rule(value: str) -> str:
+    return _rules({"ids": value})["ids"]
 
 
 def _recodings(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -128,13 +159,44 @@ class TableBlock(Block):
         taken, and no others.
     recode : dict of str to dict
         Our name -> {code in the file -> value}. Every code must be listed.
+    constants : dict
+        Our name -> the value that every row has, where the file has no column for it.
+    transform : dict of str to str
+        Our name -> a rule of the closed vocabulary (``inverted``, ``objective_response``,
+        ``years_to_months``, ``tcga_sample``, ...), applied after ``recode``.
+    day_one : str, optional
+        Column of the file with the date of the first dose. Columns of study days then hold dates
+        (YYYY-MM-DD), and only the study days leave the loader.
     keep : dict
-        Column of the file -> value, or list of values, of the rows that stay.
+        Column of the file -> value, or list of values, of the rows that stay. A value is text,
+        a number, true/false, or ``{ starts_with = "...", ends_with = "..." }``.
+    drop : dict
+        As ``keep``, for the rows that leave.
+    event_without_time : {"missing"}, optional
+        Read an event flag whose time is empty as missing; without it such a row is a mistake.
     """
 
     columns: dict[str, str] = {}
     recode: Annotated[dict[str, dict[str, Any]], AfterValidator(_recodings)] = {}
+    constants: Annotated[dict[str, Any], AfterValidator(_constants)] = {}
+    transform: Annotated[dict[str, str], AfterValidator(_rules)] = {}
+    day_one: str | None = None
     keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    drop: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    event_without_time: Literal["missing"] | None = None
+
+
+class PatientsBlock(TableBlock):
+    """The table of patients.
+
+    Attributes
+    ----------
+    also : list of TableBlock
+        Further files with columns of patients, joined by ``patient_id``: a trial's export keeps
+        responses and times in files of their own. No column may come from two files.
+    """
+
+    also: list[TableBlock] = []
 
 
 class SamplesBlock(TableBlock):
@@ -168,6 +230,15 @@ class AssayBlock(Block):
         Path of a table of gene lengths; kept as declared.
     replicates : Replicates, optional
         Overrides the rule of [samples] for this assay.
+    features : list of str
+        Columns of a table with one row per sample that holds other things too; by default every
+        column is a feature. Needs ``id_column`` and ``orientation = "samples_by_genes"``.
+    id_column : str, optional
+        The column that names the sample, together with ``features``.
+    id_rule : str, optional
+        A rule of ``transform`` (``tcga_sample``) that makes sample ids of that column.
+    keep, drop : dict
+        Rows that stay or leave, together with ``features``; see :class:`TableBlock`.
     """
 
     unit: Annotated[str, AfterValidator(_unit)] = Field(description=f"one of {', '.join(schema.UNITS)}")
@@ -179,6 +250,21 @@ class AssayBlock(Block):
     pseudocount: float | None = None
     gene_lengths: str | None = None
     replicates: Replicates | None = None
+    features: list[str] = []
+    id_column: str | None = None
+    id_rule: Annotated[str, AfterValidator(_id_rule)] | None = None
+    keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    drop: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+
+    @model_validator(mode="after")
+    def _features_have_an_id(self) -> AssayBlock:
+        if bool(self.features) != (self.id_column is not None):
+            raise ValueError("features and id_column go together: which columns, and which one names the sample")
+        if self.features and self.orientation != "samples_by_genes":
+            raise ValueError("features are columns, so each row is a sample: orientation = 'samples_by_genes'")
+        if not self.features and (self.keep or self.drop or self.id_rule):
+            raise ValueError("keep, drop and id_rule need features and id_column: the table of which rows leave")
+        return self
 
     @model_validator(mode="after")
     def _logs_say_their_pseudocount(self) -> AssayBlock:
@@ -206,7 +292,7 @@ class Manifest(_Part):
         Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
     caveats : list of str
         What a reader of the results has to know.
-    patients : TableBlock
+    patients : PatientsBlock
     samples : SamplesBlock, optional
         The clinical tables; ``samples`` is needed for assays.
     assays : dict of str to AssayBlock
@@ -218,7 +304,7 @@ class Manifest(_Part):
 
     Examples
     --------
-    >>> manifest = Manifest(name="toy", patients=TableBlock(file="clinical.tsv"))
+    >>> manifest = Manifest(name="toy", patients=PatientsBlock(file="clinical.tsv"))
     >>> manifest.patients.file
     'clinical.tsv'
     """
@@ -230,7 +316,7 @@ class Manifest(_Part):
     source: str = ""
     time_unit: TimeUnit | None = None
     caveats: list[str] = []
-    patients: TableBlock = Field(description="a table with file, columns, ...")
+    patients: PatientsBlock = Field(description="a table with file, columns, ...")
     samples: SamplesBlock | None = None
     assays: Annotated[dict[str, AssayBlock], AfterValidator(_assay_names)] = {}
     tables: dict[str, TableBlock] = {}
