@@ -2,7 +2,15 @@
 
 from immunosarc.loaders._draft import draft_manifest
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import (
+    AssayBlock,
+    Block,
+    Manifest,
+    PatientsBlock,
+    Replicates,
+    SamplesBlock,
+    TableBlock,
+)
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [

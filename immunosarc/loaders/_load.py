@@ -208,9 +208,7 @@ def _table(
     block = parsed.blocks.get(where)
     if not isinstance(block, TableBlock):
         return None
-    return read_block(
-        block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=_time_unit(parsed)
-    )
+    return read_block(block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=_time_unit(parsed))
 
 
 def _known_table(name: str, faults: list[Fault]) -> bool:

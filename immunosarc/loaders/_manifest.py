@@ -11,7 +11,16 @@ from immunosarc import schema
 from immunosarc.errors import did_you_mean
 from immunosarc.loaders._rules import RULES
 
-__all__ = ["AssayBlock", "Block", "Manifest", "PatientsBlock", "Replicates", "SamplesBlock", "TableBlock", "TimeUnit"]
+__all__ = [
+    "AssayBlock",
+    "Block",
+    "Manifest",
+    "PatientsBlock",
+    "Replicates",
+    "SamplesBlock",
+    "TableBlock",
+    "TimeUnit",
+]
 
 TimeUnit = Literal["days", "weeks", "months", "years"]
 Plain = str | bool | int | float

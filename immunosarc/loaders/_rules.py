@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -21,6 +21,9 @@ DAY_COLUMNS = frozenset({"study_day", "end_day", "death_day", "last_alive_day", 
 
 _DATE = re.compile(r"((?:19|20)\d\d-\d\d-\d\d)(?:[T ]\d\d(?::\d\d){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?")
 _TCGA = re.compile(r"(TCGA[-.]\w{2}[-.]\w{4})(?:([-.]\d\d)[A-Z]?(?:[-.].+)?)?")
+
+
+Kind = Literal["text", "number", "flag"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Rule:
         What the rule needs, for the message about a cell that it cannot take.
     """
 
-    reads: str
-    gives: str
+    reads: Kind
+    gives: Kind
     apply: Callable[[Any], Any]
     says: str
 
@@ -84,8 +87,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 """What ``transform`` may name.
 
 ``inverted`` turns a flag round (1 = censored becomes 1 = event); ``objective_response`` is true for
-CR and PR, false for SD and PD, missing for NE; a month has 30.4375 days, a year 365.25 days and 12 months; the TCGA
-rules cut a barcode down to the patient (TCGA-XX-XXXX) or to the sample (TCGA-XX-XXXX-01).
+CR and PR, false for SD and PD, missing for NE; a month has 30.4375 days, a year 365.25 days and 12
+months; the TCGA rules cut a barcode down to the patient (TCGA-XX-XXXX) or to the sample (TCGA-XX-XXXX-01).
 """
 
 

@@ -106,8 +106,8 @@ def _unit_faults(raw: RawTable, numbers: np.ndarray, block: AssayBlock, stays: p
     return [
         Fault(
             UnitError,
-            f"{raw.file} line {lines[row]}, column {block.features[column]!r}: {what}: {numbers[row, column]:.10g}; "
-            "declare the unit that the numbers have, or correct the file",
+            f"{raw.file} line {lines[row]}, column {block.features[column]!r}: {what}: "
+            f"{numbers[row, column]:.10g}; declare the unit that the numbers have, or correct the file",
         )
         for what, row, column in schema.unit_problems(numbers, block.unit)
     ]
