@@ -16,6 +16,7 @@ from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import Matrix, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._manifest import AssayBlock
+from immunosarc.loaders._naming import read_gene_map
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._wide import read_features
 
@@ -48,7 +49,8 @@ def read_assay(
         read = read_features(text, block, faults, where=where)
         matrix, gone = read if read is not None else (None, gone)
     else:
-        matrix = read_matrix(text, block, faults, samples=known) if text else None
+        genes = read_gene_map(block, source, faults, where=where)
+        matrix = read_matrix(text, block, faults, samples=known, gene_map=genes) if text else None
     if matrix is None or samples is None:
         return None
     faults += _link_faults(block.file, matrix, samples)
@@ -61,6 +63,8 @@ def read_assay(
     frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
     adata = make_assay(frame, unit=block.unit, source=block.file, platform=block.platform)
     adata.uns["immunosarc"] |= _about(block, source)
+    if matrix.log is not None:
+        adata.var = matrix.log.set_axis(adata.var_names)
     return adata, loading_step(f"{block.file}: {name}", len(names), left_out)
 
 

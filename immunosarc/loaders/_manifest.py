@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from immunosarc import schema
 from immunosarc.errors import did_you_mean
+from immunosarc.loaders._genes import merge_fault
 from immunosarc.loaders._rules import RULES
 
 __all__ = [
@@ -51,12 +52,8 @@ def _platform(value: str) -> str:
 
 
 def _gene_id(value: str) -> str:
-    if value == "ensembl":
-        raise ValueError(
-            "'ensembl' cannot be read in this version; write gene symbols into the file and say gene_id = 'symbol'"
-        )
-    if value != "symbol":
-        raise ValueError(f"{value!r} is not known; 'symbol' is needed")
+    if value not in ("symbol", "ensembl"):
+        raise ValueError(f"{value!r} is not known; 'symbol' or 'ensembl' is needed")
     return value
 
 
@@ -229,8 +226,19 @@ class AssayBlock(Block):
         One of ``schema.UNITS``.
     orientation : {"genes_by_samples", "samples_by_genes"}
         Which of the two names the rows.
-    gene_id : {"symbol"}
-        How features are named.
+    gene_id : {"symbol", "ensembl"}
+        How features are named. Versions of Ensembl ids are cut off; their symbols come from
+        ``symbol_column`` or ``gene_map``, and a gene without one keeps its id.
+    symbol_column : str, optional
+        Column of a genes-by-samples file that holds the symbols beside the ids (``gene_name``).
+    gene_map : str, optional
+        Path of a table with the columns ``gene_id`` and ``gene_name``.
+    repair_symbols : bool
+        Replace older names and spreadsheet dates where that is safe; see ``repair_genes``.
+    duplicates : {"sum", "mean", "highest_mean"}, optional
+        How rows of the same gene are merged; without it they are refused.
+    sample_prefix : str, optional
+        What a program put before each sample name and the samples table does not have: R's ``"X"``.
     platform : str, optional
         One of ``schema.PLATFORMS``.
     pseudocount : float, optional
@@ -254,7 +262,12 @@ class AssayBlock(Block):
     orientation: Literal["genes_by_samples", "samples_by_genes"] = Field(
         description="'genes_by_samples' or 'samples_by_genes'"
     )
-    gene_id: Annotated[str, AfterValidator(_gene_id)] = Field(description="'symbol'")
+    gene_id: Annotated[str, AfterValidator(_gene_id)] = Field(description="'symbol' or 'ensembl'")
+    symbol_column: str | None = None
+    gene_map: str | None = None
+    repair_symbols: bool = False
+    duplicates: str | None = None
+    sample_prefix: str | None = None
     platform: Annotated[str, AfterValidator(_platform)] | None = None
     pseudocount: float | None = None
     gene_lengths: str | None = None
@@ -273,6 +286,18 @@ class AssayBlock(Block):
             raise ValueError("features are columns, so each row is a sample: orientation = 'samples_by_genes'")
         if not self.features and (self.keep or self.drop or self.id_rule):
             raise ValueError("keep, drop and id_rule need features and id_column: the table of which rows leave")
+        return self
+
+    @model_validator(mode="after")
+    def _genes_have_symbols(self) -> AssayBlock:
+        if self.gene_id == "ensembl" and (self.symbol_column is None) == (self.gene_map is None):
+            raise ValueError("gene_id = 'ensembl' needs either symbol_column or gene_map, which give the symbols")
+        if self.gene_id == "symbol" and (self.symbol_column or self.gene_map):
+            raise ValueError("symbol_column and gene_map belong to gene_id = 'ensembl'")
+        if self.symbol_column and self.orientation != "genes_by_samples":
+            raise ValueError("symbol_column needs orientation = 'genes_by_samples'; use gene_map")
+        if self.duplicates is not None and (fault := merge_fault(self.duplicates, self.unit)):
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")

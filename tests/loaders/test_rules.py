@@ -186,7 +186,7 @@ def test_an_incomplete_date_is_told_with_its_lines(toy) -> None:
     ("old", "new", "message"),
     [
         ('death_day = "died"', 'age = "died"', "'age' is read from another file already"),
-        ('day_one = "start"', 'day_one = "strat"', "there is no column 'strat'"),
+        ('day_one = "start"', 'day_one = "startt"', "there is no column 'startt'"),
         ('day_one = "start"', 'day_noe = "start"', "unknown key 'also.0.day_noe' in [patients]"),
         ("in/dates.tsv", "in/datez.tsv", "in/datez.tsv: is missing"),
     ],
