@@ -143,7 +143,9 @@ class Block(_Part):
     url : str, optional
         Where the file can be fetched.
     delimiter : str, optional
-        Needed when the name ends neither in .tsv, .txt nor .csv (each also with .gz).
+        Needed when the name ends neither in .tsv, .txt, .csv (each also with .gz) nor .xlsx.
+    sheet : str, optional
+        The sheet of an Excel workbook; needed when there are several.
     missing : list of str
         Codes that mean "missing"; an empty cell always does.
     """
@@ -152,6 +154,7 @@ class Block(_Part):
     sha256: Annotated[str, AfterValidator(_sha256)] | None = None
     url: str | None = None
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    sheet: str | None = None
     missing: list[str] = []
 
 
