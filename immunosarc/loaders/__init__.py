@@ -1,8 +1,17 @@
 """Files -> Cohort: manifests, text tables, and every reason why a file cannot be read as declared."""
 
 from immunosarc.loaders._draft import draft_manifest
+from immunosarc.loaders._genes import repair_genes
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import (
+    AssayBlock,
+    Block,
+    Manifest,
+    PatientsBlock,
+    Replicates,
+    SamplesBlock,
+    TableBlock,
+)
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [
@@ -10,6 +19,7 @@ __all__ = [
     "Block",
     "Manifest",
     "ManifestCheck",
+    "PatientsBlock",
     "Replicates",
     "SamplesBlock",
     "TableBlock",
@@ -17,4 +27,5 @@ __all__ = [
     "draft_manifest",
     "load_cohort",
     "read_manifest",
+    "repair_genes",
 ]

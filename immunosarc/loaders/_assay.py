@@ -16,7 +16,9 @@ from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import Matrix, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._manifest import AssayBlock
+from immunosarc.loaders._naming import read_gene_map
 from immunosarc.loaders._source import Source
+from immunosarc.loaders._wide import read_features
 
 __all__ = ["read_assay"]
 
@@ -42,7 +44,13 @@ def read_assay(
     where, before = f"[assays.{name}]", len(faults)
     text = source.open(block, where, faults)
     known = frozenset(samples.owners) if samples else frozenset()
-    matrix = read_matrix(text, block, faults, samples=known) if text else None
+    gone: list[tuple[str, str, str]] = []
+    if text and block.features:
+        read = read_features(text, block, faults, where=where)
+        matrix, gone = read if read is not None else (None, gone)
+    else:
+        genes = read_gene_map(block, source, faults, where=where)
+        matrix = read_matrix(text, block, faults, samples=known, gene_map=genes) if text else None
     if matrix is None or samples is None:
         return None
     faults += _link_faults(block.file, matrix, samples)
@@ -51,10 +59,12 @@ def read_assay(
     rows = _rows_of_samples(matrix.libraries, samples.libraries)
     values = _combined(matrix.values, list(rows.values()), rule)
     names = list(rows)
-    left_out = _left_out(matrix.libraries, rows, samples, rule)
+    left_out = gone + _left_out(matrix.libraries, rows, samples, rule)
     frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
     adata = make_assay(frame, unit=block.unit, source=block.file, platform=block.platform)
     adata.uns["immunosarc"] |= _about(block, source)
+    if matrix.log is not None:
+        adata.var = matrix.log.set_axis(adata.var_names)
     return adata, loading_step(f"{block.file}: {name}", len(names), left_out)
 
 

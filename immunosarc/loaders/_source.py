@@ -12,10 +12,12 @@ from pathlib import Path
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._fault import Fault, nearest
 from immunosarc.loaders._manifest import Block
+from immunosarc.loaders._workbook import sheet_text
 
 __all__ = ["Source", "TextFile", "clean_text"]
 
-_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
+_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t"}
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Source:
 
     root: Path
     files: dict[str, dict[str, str]] = field(default_factory=dict)
-    _texts: dict[str, bytes | None] = field(default_factory=dict)
+    _texts: dict[tuple[str, str | None], bytes | None] = field(default_factory=dict)
 
     def open(self, block: Block, where: str, faults: list[Fault]) -> TextFile | None:
         """Return the text of a block's file; None when there is none, and why is added."""
@@ -56,9 +58,12 @@ class Source:
                 f"the name ends in none of {', '.join(_DELIMITERS)}; say {where} delimiter = ... "
                 "(a tab, ',', ';' or '|')",
             )
-        if block.file not in self._texts:
-            self._texts[block.file] = self._read(block.file, lambda what: fault(DataFileError, what))
-        text = self._texts[block.file]
+        if block.sheet is not None and Path(block.file).suffix != ".xlsx":
+            fault(ManifestError, f"{where} sheet is for Excel workbooks (.xlsx); remove it, or name the workbook")
+        wanted = (block.file, block.sheet)
+        if wanted not in self._texts:
+            self._texts[wanted] = self._read(block, lambda what: fault(DataFileError, what))
+        text = self._texts[wanted]
         if block.file in self.files:
             self._compare(block, lambda what: fault(DataFileError, what))
         return None if text is None or delimiter is None else TextFile(block.file, text, delimiter)
@@ -67,8 +72,8 @@ class Source:
         """Let the texts go once they are parsed."""
         self._texts.clear()
 
-    def _read(self, file: str, fault: Callable[[str], None]) -> bytes | None:
-        path = self._resolve(file, fault)
+    def _read(self, block: Block, fault: Callable[[str], None]) -> bytes | None:
+        path = self._resolve(block.file, fault)
         if path is None:
             return None
         try:
@@ -76,7 +81,10 @@ class Source:
         except OSError as failure:
             fault(f"cannot be read ({failure.strerror}); check the permissions of the file")
             return None
-        self.files[file] = {"sha256": hashlib.sha256(data).hexdigest(), "status": "unpinned"}
+        self.files[block.file] = {"sha256": hashlib.sha256(data).hexdigest(), "status": "unpinned"}
+        if Path(block.file).suffix == ".xlsx":
+            text = sheet_text(data, block.sheet, fault)
+            return None if text is None else clean_text(text, fault)
         return clean_text(data, fault)
 
     def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
@@ -132,6 +140,9 @@ def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
         except (OSError, EOFError, zlib.error) as failure:
             fault(f"the gzip stream is broken or cut short ({failure}); get the file again")
             return None
+    if data[:4] == _OLD_EXCEL:
+        fault("this is an old Excel workbook (.xls); save it as .xlsx, or the sheet as tab-separated text (.tsv)")
+        return None
     if data[:4] == b"PK\x03\x04":
         fault("this is a zip archive or an Excel workbook; save the sheet as tab-separated text (.tsv)")
         return None

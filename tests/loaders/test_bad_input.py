@@ -334,7 +334,7 @@ CASES = {
     "Ensembl ids declared": (
         [("toy.toml", '"symbol"', '"ensembl"')],
         errors.ManifestError,
-        ["[assays.rna] gene_id: 'ensembl' cannot be read in this version; write gene symbols"],
+        ["[assays.rna]: gene_id = 'ensembl' needs either symbol_column or gene_map"],
     ),
     "a path that climbs out": (
         [("toy.toml", "in/counts.tsv", "in/../../counts.tsv")],
