@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc import schema
-from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean, raise_together
+from immunosarc.errors import PlanError, raise_together
+from immunosarc.models._landmark import landmark_flow, landmark_population, refuse_immortal_time
 
-__all__ = ["AnalysisSet", "analysis_set", "endpoint_named"]
+__all__ = ["AnalysisSet", "analysis_set"]
 
 Floats = NDArray[np.float64]
 PerPatient: TypeAlias = "pd.Series | pd.DataFrame | None"
@@ -52,13 +53,6 @@ class AnalysisSet:
     stratified_by: str
 
 
-def endpoint_named(name: str) -> schema.Endpoint:
-    """Return the endpoint, or raise with the names there are."""
-    if name not in schema.ENDPOINTS:
-        raise UnknownNameError(f"unknown endpoint {name!r}.{did_you_mean(name, schema.ENDPOINTS)}")
-    return schema.ENDPOINTS[name]
-
-
 def analysis_set(
     table: pd.DataFrame,
     outcomes: pd.DataFrame,
@@ -66,15 +60,19 @@ def analysis_set(
     *,
     covariates: PerPatient = None,
     strata: PerPatient = None,
+    landmark_day: int | None = None,
 ) -> AnalysisSet:
     """Align a feature table with outcomes; patients without the endpoint are left out.
+
+    With a landmark so are those not at risk or not measured on that day, and time counts from it.
 
     Raises
     ------
     SchemaError
         When the table is not ``schema.PATIENT_FEATURES`` or the outcomes not ``schema.OUTCOMES``.
     ImmortalTimeError
-        When the features were measured on treatment and time defines the endpoint.
+        When the features were measured on treatment and time defines the endpoint, and there is no
+        landmark; or when responders are to be compared with non-responders.
     PlanError
         When covariates or strata are not indexed by these patients.
     """
@@ -82,25 +80,32 @@ def analysis_set(
     outcomes = schema.OUTCOMES.check(outcomes)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
-    outcomes = outcomes.reindex(table.index)
+    everyone, outcomes = outcomes, outcomes.reindex(table.index)
     timepoint = _single_timepoint(table)
-    _refuse_immortal_time(timepoint, endpoint)
+    if landmark_day is None:
+        refuse_immortal_time(timepoint, endpoint)
     event_column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
     known = outcomes[event_column].notna()
     adjusting = _indexed("covariates", covariates, table.index)
     stratifying = _indexed("strata", strata, table.index)
+    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
+    schema.refuse_response_groups([*names, *adjusting.columns, *stratifying.columns], endpoint.name)
     for frame in (adjusting, stratifying):
         known &= frame.notna().all(axis=1)
-    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
+    population = _population(timepoint, endpoint)
+    if landmark_day is not None:
+        flow = landmark_flow(table, everyone, endpoint=endpoint.name, landmark_day=landmark_day)
+        known &= flow["kept"].to_numpy(dtype=bool)
+        population += "; " + landmark_population(table, flow, landmark_day)
     return AnalysisSet(
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
         event=outcomes.loc[known, event_column].to_numpy(dtype=bool),
-        time=_times(outcomes[known], endpoint),
+        time=_times(outcomes[known], endpoint, landmark_day or 0),
         covariates=_design_columns(adjusting[known]),
         strata=_codes(stratifying[known]),
         timepoint=timepoint,
-        population=_population(timepoint, endpoint),
+        population=population,
         adjusted_for=", ".join(map(str, adjusting.columns)),
         stratified_by=", ".join(map(str, stratifying.columns)),
     )
@@ -111,18 +116,6 @@ def _single_timepoint(table: pd.DataFrame) -> str:
     if len(found) != 1:
         raise PlanError(f"features of one timepoint are needed, the table holds {found}; use cohort.at(...).")
     return str(found[0])
-
-
-def _refuse_immortal_time(timepoint: str, endpoint: schema.Endpoint) -> None:
-    if timepoint == "pre" or not endpoint.time_defined:
-        return
-    raise ImmortalTimeError(
-        f"features measured '{timepoint}' treatment cannot be tested against {endpoint.name} from baseline: a "
-        "patient had to live progression-free long enough to be biopsied, so early events can only fall among "
-        "patients without the feature (immortal time), and the test finds associations where there are none. "
-        "This needs a landmark analysis, which this version does not offer. "
-        "Use the features at 'pre', or endpoint='objective_response'."
-    )
 
 
 def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
@@ -143,10 +136,11 @@ def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
     return frame.reindex(patients)
 
 
-def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> Floats | None:
+def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint, landmark_day: int) -> Floats | None:
     if endpoint.kind != "time_to_event":
         return None
-    return outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    months = outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    return months - landmark_day / schema.DAYS_PER_MONTH
 
 
 def _design_columns(frame: pd.DataFrame) -> Floats:

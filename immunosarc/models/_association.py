@@ -8,7 +8,8 @@ from scipy.special import ndtr
 
 from immunosarc import schema, stats
 from immunosarc.errors import PlanError
-from immunosarc.models._analysis_set import AnalysisSet, Floats, PerPatient, analysis_set, endpoint_named
+from immunosarc.models._analysis_set import AnalysisSet, Floats, PerPatient, analysis_set
+from immunosarc.models._landmark import endpoint_named
 from immunosarc.registry import Record, Registry
 
 __all__ = ["MODELS", "associate"]
@@ -74,6 +75,7 @@ def associate(
     model: str,
     covariates: PerPatient = None,
     strata: PerPatient = None,
+    landmark_day: int | None = None,
     per_sd: bool = False,
     panel: str = "panel",
     alpha: float = 0.05,
@@ -102,6 +104,10 @@ def associate(
     covariates, strata : Series or DataFrame, optional
         Indexed by patient. Strata restrict comparisons and permutations to patients of one
         stratum (indicators in the logistic model, strata in the Cox model).
+    landmark_day : int, optional
+        Study day at which the clock restarts, for an endpoint that time defines: kept is who was at
+        risk and measured on that day (:func:`landmark_flow` lists the others). Features measured on
+        treatment need it; ``population`` and ``family`` name it.
     per_sd : bool
         Give log ratios per standard deviation of the feature among the analyzed patients.
     panel : str
@@ -126,9 +132,11 @@ def associate(
     UnknownNameError
         Unknown endpoint or model.
     PlanError
-        A model that does not fit the endpoint, or covariates where it takes none.
+        A model that does not fit the endpoint, covariates where it takes none, or a landmark that
+        cannot be.
     ImmortalTimeError
-        Features measured on treatment against an endpoint that time defines.
+        Features measured on treatment against an endpoint that time defines, without a landmark; or a
+        response as feature, covariate or stratum of such an endpoint.
 
     References
     ----------
@@ -151,7 +159,7 @@ def associate(
     """
     target = endpoint_named(endpoint)
     record = MODELS[model]
-    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata)
+    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata, landmark_day=landmark_day)
     _check_fit(record, target, data)
     fits = record.call(data, 1 - alpha) if len(data.event) else _nobody(len(data.names))
     chance = _family_wise(record.measure, data, alpha, n_permutations, seed)
@@ -173,7 +181,7 @@ def associate(
             **chance,
             "q_value": stats.benjamini_hochberg(fits.p_value),
             "alpha": alpha,
-            "family": f"{data.timepoint}/{endpoint}/{model}/{panel}",
+            "family": f"{data.timepoint}/{_asked(endpoint, landmark_day)}/{model}/{panel}",
             "stamp": "exploratory",
             "status": fits.status,
         }
@@ -182,6 +190,10 @@ def associate(
 
 
 _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")
+
+
+def _asked(endpoint: str, landmark_day: int | None) -> str:
+    return endpoint if landmark_day is None else f"{endpoint}@day{landmark_day}"
 
 
 def _check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> None:

@@ -44,6 +44,14 @@ def test_a_panel_of_noise_yields_a_false_lead_no_more_often_than_promised():
         assert rate.share >= 0.01, rate
 
 
+def test_a_landmark_undoes_immortal_time():
+    naive, *landmarks = calibrate.landmark_errors(400, seed=6)
+    assert naive.share > 0.09  # the error that the guard is for
+    assert len(landmarks) == 4
+    for rate in landmarks:
+        assert rate.share <= rate.promised + margin(rate), rate
+
+
 def test_intervals_hold_the_truth_as_often_as_promised():
     for rate in calibrate.coverages(500, seed=4):
         assert rate.share >= rate.promised - margin(rate), rate
