@@ -1,8 +1,9 @@
 """Features against outcomes: association, change on treatment."""
 
-from immunosarc.models._association import MODELS, associate
+from immunosarc.models._association import associate
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._landmark import landmark_flow
+from immunosarc.models._methods import MODELS
 from immunosarc.models._sweep import sweep_landmarks
 
 __all__ = [

@@ -33,6 +33,8 @@ class AnalysisSet:
         The binary endpoint, or whether the event happened.
     time : ndarray or None
         Months, for a time-to-event endpoint.
+    grade : ndarray or None
+        0, 1, ... from worst to best, for an ordinal endpoint; ``event`` then marks all above 0.
     covariates : ndarray of shape (n_patients, n_columns)
         Complete; factors as indicators. No columns where there are no covariates.
     strata : ndarray of int
@@ -45,12 +47,25 @@ class AnalysisSet:
     features: Floats
     event: NDArray[np.bool_]
     time: Floats | None
+    grade: Floats | None
     covariates: Floats
     strata: NDArray[np.intp]
     timepoint: str
     population: str
     adjusted_for: str
     stratified_by: str
+
+    def follow_up(self) -> Floats:
+        """Months to the event or to censoring."""
+        if self.time is None:
+            raise PlanError("this endpoint has no follow-up time.")
+        return self.time
+
+    def grades(self) -> Floats:
+        """The ordinal endpoint."""
+        if self.grade is None:
+            raise PlanError("this endpoint has no grades.")
+        return self.grade
 
 
 def analysis_set(
@@ -84,8 +99,9 @@ def analysis_set(
     timepoint = _single_timepoint(table)
     if landmark_day is None:
         refuse_immortal_time(timepoint, endpoint)
-    event_column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
-    known = outcomes[event_column].notna()
+    grade = _grades(outcomes, endpoint)
+    event = _events(outcomes, endpoint) if grade is None else (grade > 0).where(grade.notna())
+    known = event.notna()
     adjusting = _indexed("covariates", covariates, table.index)
     stratifying = _indexed("strata", strata, table.index)
     names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
@@ -100,8 +116,9 @@ def analysis_set(
     return AnalysisSet(
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
-        event=outcomes.loc[known, event_column].to_numpy(dtype=bool),
+        event=event[known].to_numpy(dtype=bool),
         time=_times(outcomes[known], endpoint, landmark_day or 0),
+        grade=None if grade is None else grade[known].to_numpy(dtype=float),
         covariates=_design_columns(adjusting[known]),
         strata=_codes(stratifying[known]),
         timepoint=timepoint,
@@ -134,6 +151,19 @@ def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
         problems.append(f"none of its rows is a patient of the table (first rows: {list(frame.index[:3])})")
     raise_together(PlanError, what, problems, cure="Index it by patient_id.")
     return frame.reindex(patients)
+
+
+def _events(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series:
+    return outcomes[f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name]
+
+
+def _grades(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series | None:
+    """Worst = 0; missing where the endpoint cannot be judged or is none of the grades."""
+    if endpoint.kind != "ordinal":
+        return None
+    place = {name: float(i) for i, name in enumerate(endpoint.grades)}
+    judged = (outcomes[endpoint.status] == "ok").fillna(False).astype(bool)
+    return outcomes[endpoint.name].where(judged).map(place).astype(float)
 
 
 def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint, landmark_day: int) -> Floats | None:

@@ -26,7 +26,7 @@ class Endpoint:
     ----------
     name, label : str
         The name to pass, and the words for a figure.
-    kind : {"binary", "time_to_event"}
+    kind : {"binary", "ordinal", "time_to_event"}
         Which models fit it.
     time_defined : bool
         Whether elapsed time decides it. A feature measured on treatment must not be tested
@@ -35,14 +35,17 @@ class Endpoint:
         The column of ``schema.OUTCOMES`` that says why a value is missing.
     decided_on_day : int or None
         The day on which everybody's value is settled, where there is one.
+    grades : tuple of str
+        The values of an ordinal endpoint, worst first.
     """
 
     name: str
     label: str
-    kind: Literal["binary", "time_to_event"]
+    kind: Literal["binary", "ordinal", "time_to_event"]
     time_defined: bool
     status: str
     decided_on_day: int | None = None
+    grades: tuple[str, ...] = ()
 
     @property
     def clock(self) -> str:
@@ -61,12 +64,20 @@ ENDPOINTS = _endpoints(
         "durable_clinical_benefit", "Durable clinical benefit", "binary", True, "durable_status", SIX_MONTHS_DAYS
     ),
     Endpoint("pfs6", "Progression-free at 6 months", "binary", True, "pfs6_status", SIX_MONTHS_DAYS),
+    Endpoint(
+        "best_overall_response",
+        "Best overall response",
+        "ordinal",
+        True,
+        "response_status",
+        grades=("PD", "SD", "PR", "CR"),
+    ),
     Endpoint("pfs", "Progression-free survival", "time_to_event", True, "pfs_status"),
     Endpoint("os", "Overall survival", "time_to_event", True, "os_status"),
 )
 """The endpoints that can be derived and tested, by name."""
 
-_SETTLED_LATER = ("best_overall_response", *(e.name for e in ENDPOINTS.values() if e.kind == "binary"))
+_SETTLED_LATER = tuple(e.name for e in ENDPOINTS.values() if e.kind != "time_to_event")
 
 
 def refuse_response_groups(names: Iterable[object], endpoint: str) -> None:
