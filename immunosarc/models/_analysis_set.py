@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc import schema
-from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean, raise_together
+from immunosarc.errors import PlanError, raise_together
+from immunosarc.models._landmark import landmark_flow, landmark_population, refuse_immortal_time
 
-__all__ = ["AnalysisSet", "analysis_set", "endpoint_named"]
+__all__ = ["AnalysisSet", "analysis_set"]
 
 Floats = NDArray[np.float64]
 PerPatient: TypeAlias = "pd.Series | pd.DataFrame | None"
@@ -32,6 +33,8 @@ class AnalysisSet:
         The binary endpoint, or whether the event happened.
     time : ndarray or None
         Months, for a time-to-event endpoint.
+    grade : ndarray or None
+        0, 1, ... from worst to best, for an ordinal endpoint; ``event`` then marks all above 0.
     covariates : ndarray of shape (n_patients, n_columns)
         Complete; factors as indicators. No columns where there are no covariates.
     strata : ndarray of int
@@ -44,6 +47,7 @@ class AnalysisSet:
     features: Floats
     event: NDArray[np.bool_]
     time: Floats | None
+    grade: Floats | None
     covariates: Floats
     strata: NDArray[np.intp]
     timepoint: str
@@ -51,12 +55,17 @@ class AnalysisSet:
     adjusted_for: str
     stratified_by: str
 
+    def follow_up(self) -> Floats:
+        """Months to the event or to censoring."""
+        if self.time is None:
+            raise PlanError("this endpoint has no follow-up time.")
+        return self.time
 
-def endpoint_named(name: str) -> schema.Endpoint:
-    """Return the endpoint, or raise with the names there are."""
-    if name not in schema.ENDPOINTS:
-        raise UnknownNameError(f"unknown endpoint {name!r}.{did_you_mean(name, schema.ENDPOINTS)}")
-    return schema.ENDPOINTS[name]
+    def grades(self) -> Floats:
+        """The ordinal endpoint."""
+        if self.grade is None:
+            raise PlanError("this endpoint has no grades.")
+        return self.grade
 
 
 def analysis_set(
@@ -66,15 +75,19 @@ def analysis_set(
     *,
     covariates: PerPatient = None,
     strata: PerPatient = None,
+    landmark_day: int | None = None,
 ) -> AnalysisSet:
     """Align a feature table with outcomes; patients without the endpoint are left out.
+
+    With a landmark so are those not at risk or not measured on that day, and time counts from it.
 
     Raises
     ------
     SchemaError
         When the table is not ``schema.PATIENT_FEATURES`` or the outcomes not ``schema.OUTCOMES``.
     ImmortalTimeError
-        When the features were measured on treatment and time defines the endpoint.
+        When the features were measured on treatment and time defines the endpoint, and there is no
+        landmark; or when responders are to be compared with non-responders.
     PlanError
         When covariates or strata are not indexed by these patients.
     """
@@ -82,28 +95,36 @@ def analysis_set(
     outcomes = schema.OUTCOMES.check(outcomes)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
-    outcomes = outcomes.reindex(table.index)
+    everyone, outcomes = outcomes, outcomes.reindex(table.index)
     timepoint = _single_timepoint(table)
-    _refuse_immortal_time(timepoint, endpoint)
-    event_column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
-    known = outcomes[event_column].notna()
+    if landmark_day is None:
+        refuse_immortal_time(timepoint, endpoint)
+    grade = _grades(outcomes, endpoint)
+    event = _events(outcomes, endpoint) if grade is None else (grade > 0).where(grade.notna())
     names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
-    known &= table[names].notna().any(axis=1)
+    known = event.notna() & table[names].notna().any(axis=1)
     adjusting = _indexed("covariates", covariates, table.index)
     stratifying = _indexed("strata", strata, table.index)
+    schema.refuse_response_groups([*names, *adjusting.columns, *stratifying.columns], endpoint.name)
     for frame in (adjusting, stratifying):
         known &= frame.notna().all(axis=1)
+    population = _population(timepoint, endpoint, [*adjusting.columns, *stratifying.columns])
+    if landmark_day is not None:
+        flow = landmark_flow(table, everyone, endpoint=endpoint.name, landmark_day=landmark_day)
+        known &= flow["kept"].to_numpy(dtype=bool)
+        population += "; " + landmark_population(table, flow, landmark_day)
     design, codes = _design_columns(adjusting[known]), _codes(stratifying[known])
     _refuse_constant_covariates(design, codes)
     return AnalysisSet(
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
-        event=outcomes.loc[known, event_column].to_numpy(dtype=bool),
-        time=_times(outcomes[known], endpoint),
+        event=event[known].to_numpy(dtype=bool),
+        time=_times(outcomes[known], endpoint, landmark_day or 0),
+        grade=None if grade is None else grade[known].to_numpy(dtype=float),
         covariates=design,
         strata=codes,
         timepoint=timepoint,
-        population=_population(timepoint, endpoint, [*adjusting.columns, *stratifying.columns]),
+        population=population,
         adjusted_for=", ".join(map(str, adjusting.columns)),
         stratified_by=", ".join(map(str, stratifying.columns)),
     )
@@ -116,18 +137,6 @@ def _single_timepoint(table: pd.DataFrame) -> str:
     return str(found[0])
 
 
-def _refuse_immortal_time(timepoint: str, endpoint: schema.Endpoint) -> None:
-    if timepoint == "pre" or not endpoint.time_defined:
-        return
-    raise ImmortalTimeError(
-        f"features measured '{timepoint}' treatment cannot be tested against {endpoint.name} from baseline: a "
-        "patient had to live progression-free long enough to be biopsied, so early events can only fall among "
-        "patients without the feature (immortal time), and the test finds associations where there are none. "
-        "This needs a landmark analysis, which this version does not offer. "
-        "Use the features at 'pre', or endpoint='objective_response'."
-    )
-
-
 def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
     if values is None:
         return pd.DataFrame(index=patients)
@@ -138,21 +147,32 @@ def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
         )
     frame = values.to_frame(values.name or what) if isinstance(values, pd.Series) else values
     problems = []
-    outcomes = [str(name) for name in frame.columns if name in schema.OUTCOMES.columns]
-    if outcomes:
-        problems.append(f"{outcomes} is an outcome, known only after treatment: who responds has to live to do so")
     if frame.index.has_duplicates:
         problems.append("a patient occurs twice")
     if not frame.index.isin(patients).any():
         problems.append(f"none of its rows is a patient of the table (first rows: {list(frame.index[:3])})")
-    raise_together(PlanError, what, problems, cure="Use what was known before treatment, indexed by patient_id.")
+    raise_together(PlanError, what, problems, cure="Index it by patient_id.")
     return frame.reindex(patients)
 
 
-def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> Floats | None:
+def _events(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series:
+    return outcomes[f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name]
+
+
+def _grades(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series | None:
+    """Worst = 0; missing where the endpoint cannot be judged or is none of the grades."""
+    if endpoint.kind != "ordinal":
+        return None
+    place = {name: float(i) for i, name in enumerate(endpoint.grades)}
+    judged = (outcomes[endpoint.status] == "ok").fillna(False).astype(bool)
+    return outcomes[endpoint.name].where(judged).map(place).astype(float)
+
+
+def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint, landmark_day: int) -> Floats | None:
     if endpoint.kind != "time_to_event":
         return None
-    return outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    months = outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    return months - landmark_day / schema.DAYS_PER_MONTH
 
 
 def _design_columns(frame: pd.DataFrame) -> Floats:

@@ -168,7 +168,9 @@ def _chance(ax: Axes, drawn: pd.DataFrame, *, how: Measure) -> list[Patch | Line
         ax.axhspan(0, ceiling, color=ORANGE, alpha=0.16, linewidth=0, zorder=0)
         ax.axhline(ceiling, color=ORANGE, linewidth=1.2, zorder=1)
         share = f"{drawn['alpha'].max():.0%}"
-        handles.append(Patch(facecolor=ORANGE, alpha=0.3, label=f"noise ceiling: passed by chance in {share} of shuffles"))
+        handles.append(
+            Patch(facecolor=ORANGE, alpha=0.3, label=f"noise ceiling: passed by chance in {share} of shuffles")
+        )
     if np.isfinite(detectable):
         pair = _either_side(detectable, how)
         look: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}

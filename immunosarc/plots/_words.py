@@ -40,7 +40,12 @@ _MODELS = {
     "firth_logistic": "Firth logistic regression",
     "cox": "Cox regression",
 }
-_MEASURES = {"auc": ("AUC", 0.5), "log_odds_ratio": ("Odds ratio", 0.0), "log_hazard_ratio": ("Hazard ratio", 0.0)}
+_MEASURES = {
+    "auc": ("AUC", 0.5),
+    "log_odds_ratio": ("Odds ratio", 0.0),
+    "log_hazard_ratio": ("Hazard ratio", 0.0),
+    "rank_correlation": ("Rank correlation", 0.0),
+}
 _LABELS = {
     "pfs6_kaplan_meier": "Progression-free at 6 months, Kaplan-Meier",
     "median_pfs": "Median progression-free survival",

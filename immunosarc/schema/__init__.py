@@ -13,7 +13,13 @@ from immunosarc.schema._clinical import (
     SAMPLES,
     TIMEPOINTS,
 )
-from immunosarc.schema._endpoint import DAYS_PER_MONTH, ENDPOINTS, SIX_MONTHS_DAYS, Endpoint
+from immunosarc.schema._endpoint import (
+    DAYS_PER_MONTH,
+    ENDPOINTS,
+    SIX_MONTHS_DAYS,
+    Endpoint,
+    refuse_response_groups,
+)
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -59,5 +65,6 @@ __all__ = [
     "Problem",
     "Table",
     "assay_problems",
+    "refuse_response_groups",
     "unit_problems",
 ]

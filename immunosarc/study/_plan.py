@@ -225,6 +225,11 @@ class Plan(_Frozen):
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
         found += [models.MODELS.why_not(name) for name in (*self.binary_models, *self.time_to_event_models)]
+        found += [
+            f"endpoint '{name}' is ordinal, which a plan cannot run yet; call models.associate for it"
+            for name in self.endpoints
+            if name in schema.ENDPOINTS and schema.ENDPOINTS[name].kind == "ordinal"
+        ]
         return [line for line in found if line]
 
     def _hypothesis_problems(self) -> list[str]:
@@ -260,7 +265,8 @@ class Plan(_Frozen):
                 endpoint = schema.ENDPOINTS.get(name)
                 if endpoint is None or (timepoint != "pre" and endpoint.time_defined):
                     continue
-                chosen = self.binary_models if endpoint.kind == "binary" else self.time_to_event_models
+                of_kind = {"binary": self.binary_models, "time_to_event": self.time_to_event_models}
+                chosen = of_kind.get(endpoint.kind, ())
                 triples += [(timepoint, name, model) for model in chosen]
         return triples
 

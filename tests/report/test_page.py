@@ -205,7 +205,8 @@ def test_detectable_effect_of_the_first_family(study):
     row = study["associations"].dropna(subset=["detectable_80"]).iloc[0]
     said = " ".join(answer(study))
     assert (
-        f"({row['n']:.0f} patients, {row['n_events']:.0f} with the endpoint, 30 features in the family): AUC" in said
+        f"({row['n']:.0f} patients, {row['n_events']:.0f} with the endpoint, 30 features in the family): AUC"
+        in said
     )
 
 
