@@ -20,7 +20,13 @@ from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
-from immunosarc.stats._units import counts_per_million, log2_plus_one
+from immunosarc.stats._units import (
+    counts_per_million,
+    log2_plus_one,
+    log_cpm,
+    tmm_factors,
+    transcripts_per_million,
+)
 
 __all__ = [
     "Fits",
@@ -38,6 +44,7 @@ __all__ = [
     "hodges_lehmann",
     "kaplan_meier",
     "log2_plus_one",
+    "log_cpm",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
@@ -49,4 +56,6 @@ __all__ = [
     "signed_rank",
     "signed_rank_null",
     "step_down_maxt",
+    "tmm_factors",
+    "transcripts_per_million",
 ]
