@@ -110,7 +110,8 @@ class Source:
             return None if text is None else clean_text(text, fault)
         return clean_text(data, fault)
 
-    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+    def target(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        """Return where a file lies or would lie; None when that is not below the data root, and why is told."""
         outside = "the path leaves the data root; give a path below it, with '/' between folders"
         if "\\" in file or not file.isprintable() or Path(file).is_absolute():
             fault(outside)
@@ -118,12 +119,21 @@ class Source:
         try:
             root = self.root.resolve()
             path = (root / file).resolve()
-            if not path.is_relative_to(root):
-                fault(outside)
-            elif path.is_file():
+            if path.is_relative_to(root) and path != root:
                 return path
-            else:
-                fault(_absent(path, root))
+            fault(outside)
+        except (OSError, ValueError, RuntimeError) as failure:
+            fault(f"the path cannot be followed ({failure}); check it and the links on the way")
+        return None
+
+    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        path = self.target(file, fault)
+        if path is None:
+            return None
+        try:
+            if path.is_file():
+                return path
+            fault(_absent(path, self.root.resolve()))
         except (OSError, ValueError, RuntimeError) as failure:
             fault(f"the path cannot be followed ({failure}); check it and the links on the way")
         return None
