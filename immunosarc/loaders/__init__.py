@@ -1,6 +1,7 @@
 """Files -> Cohort: manifests, text tables, and every reason why a file cannot be read as declared."""
 
 from immunosarc.loaders._draft import draft_manifest
+from immunosarc.loaders._fetch import fetch_files
 from immunosarc.loaders._genes import repair_genes
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
 from immunosarc.loaders._manifest import (
@@ -25,6 +26,7 @@ __all__ = [
     "TableBlock",
     "check_manifest",
     "draft_manifest",
+    "fetch_files",
     "load_cohort",
     "read_manifest",
     "repair_genes",

@@ -7,6 +7,7 @@ import io
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,18 @@ from immunosarc.loaders._naming import ensembl_fault, named_genes
 from immunosarc.loaders._source import TextFile
 from immunosarc.loaders._table import header_faults, read_header, read_rows
 
-__all__ = ["Matrix", "checked_header", "read_matrix", "read_numbers", "unreadable_cells"]
+__all__ = [
+    "ARRAY_FILES",
+    "Matrix",
+    "checked_header",
+    "finished",
+    "read_matrix",
+    "read_numbers",
+    "unreadable_cells",
+]
+
+ARRAY_FILES = (".h5ad", ".parquet")
+"""Files of numbers and not of text; they have no lines."""
 
 _SHOWN = 5
 
@@ -80,16 +92,47 @@ def read_matrix(
         return None
     names, numbers, symbols = read
     others = [name for place, name in enumerate(header) if place not in (0, beside)]
-    before = len(faults)
-    faults += _name_faults(text, names, what=genes_first[0], repeat=by_genes and block.duplicates is not None)
+    repeat = by_genes and block.duplicates is not None
+    found = _name_faults(text, names, what=genes_first[0], repeat=repeat)
+    faults += found
     genes, libraries = (names, others) if by_genes else (others, names)
-    faults += _gene_faults(text, genes, libraries, samples, block)
-    values = np.ascontiguousarray(numbers.T) if by_genes else numbers
-    faults += _unit_faults(text.file, Matrix(libraries, genes, values), block)
-    libraries = [_without_prefix(name, block.sample_prefix) for name in libraries]
-    if len(faults) > before or not _renames(block):
-        return Matrix(libraries, genes, values)
-    named = named_genes(genes, values, block, faults, symbols=symbols if symbols is not None else gene_map)
+    raw = Matrix(libraries, genes, np.ascontiguousarray(numbers.T) if by_genes else numbers)
+    given = symbols if symbols is not None else gene_map
+    matrix = finished(raw, block, faults, samples=samples, symbols=given)
+    return None if found else matrix
+
+
+def finished(
+    raw: Matrix,
+    block: AssayBlock,
+    faults: list[Fault],
+    *,
+    samples: frozenset[str],
+    symbols: Sequence[str] | Mapping[str, str] | None,
+) -> Matrix | None:
+    """Check numbers and names of a file that was read, and name the genes as declared.
+
+    Parameters
+    ----------
+    raw : Matrix
+        As the file has it.
+    block : AssayBlock
+    faults : list of Fault
+        What is wrong is added here; the matrix is then None.
+    samples : frozenset of str
+        Known library names.
+    symbols : sequence or mapping of str, optional
+        Symbols beside the names, or by Ensembl id.
+    """
+    found = _gene_faults(block.file, raw.genes, raw.libraries, samples, block)
+    found += _unit_faults(block.file, raw, block)
+    faults += found
+    if found:
+        return None
+    libraries = [_without_prefix(name, block.sample_prefix) for name in raw.libraries]
+    if not _renames(block):
+        return Matrix(libraries, raw.genes, raw.values)
+    named = named_genes(raw.genes, raw.values, block, faults, symbols=symbols)
     return None if named is None else Matrix(libraries, named[1].index.tolist(), *named)
 
 
@@ -246,25 +289,25 @@ def _name_faults(text: TextFile, names: list[str], *, what: str, repeat: bool) -
 
 
 def _gene_faults(
-    text: TextFile, genes: list[str], libraries: list[str], samples: frozenset[str], block: AssayBlock
+    file: str, genes: list[str], libraries: list[str], samples: frozenset[str], block: AssayBlock
 ) -> list[Fault]:
     if samples.intersection(genes) and not samples.intersection(libraries):
         other = {"genes_by_samples": "samples_by_genes", "samples_by_genes": "genes_by_samples"}[block.orientation]
         return [
             Fault(
                 ManifestError,
-                f"{text.file}: {len(samples.intersection(genes))} sample ids stand where orientation = "
+                f"{file}: {len(samples.intersection(genes))} sample ids stand where orientation = "
                 f"{block.orientation!r} expects genes; declare orientation = {other!r}",
             )
         ]
     if block.gene_id == "ensembl":
-        return ensembl_fault(text.file, genes)
+        return ensembl_fault(file, genes)
     ensembl = [gene for gene in genes if ENSEMBL.fullmatch(gene)]
     if 2 * len(ensembl) > len(genes):
         return [
             Fault(
                 ManifestError,
-                f"{text.file}: gene_id = 'symbol' is declared, but {len(ensembl)} of {len(genes)} names are "
+                f"{file}: gene_id = 'symbol' is declared, but {len(ensembl)} of {len(genes)} names are "
                 f"Ensembl ids ({listed(ensembl[:2])}); declare gene_id = 'ensembl' with symbol_column or "
                 "gene_map, or write gene symbols into the file",
             )
@@ -285,11 +328,12 @@ def _unit_faults(file: str, matrix: Matrix, block: AssayBlock) -> list[Fault]:
     faults = []
     for what, sample, gene in schema.unit_problems(matrix.values, block.unit):
         line = (gene if block.orientation == "genes_by_samples" else sample) + 2
+        at = f"{file} line {line}" if Path(file).suffix not in ARRAY_FILES else file
         cure = next(words for start, words in _UNIT_CURES.items() if what.startswith(start))
         faults.append(
             Fault(
                 UnitError,
-                f"{file} line {line}, gene {matrix.genes[gene]!r}, sample {matrix.libraries[sample]!r}: {what}: "
+                f"{at}, gene {matrix.genes[gene]!r}, sample {matrix.libraries[sample]!r}: {what}: "
                 f"{matrix.values[sample, gene]:.10g}; {cure}",
             )
         )

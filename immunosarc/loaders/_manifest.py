@@ -143,7 +143,7 @@ class Block(_Part):
     url : str, optional
         Where the file can be fetched.
     delimiter : str, optional
-        Needed when the name ends neither in .tsv, .txt, .csv (each also with .gz) nor .xlsx.
+        Needed when the name ends neither in .tsv, .txt, .csv (each also with .gz), .xlsx nor .parquet.
     sheet : str, optional
         The sheet of an Excel workbook; needed when there are several.
     missing : list of str
@@ -233,13 +233,16 @@ class AssayBlock(Block):
         How features are named. Versions of Ensembl ids are cut off; their symbols come from
         ``symbol_column`` or ``gene_map``, and a gene without one keeps its id.
     symbol_column : str, optional
-        Column of a genes-by-samples file that holds the symbols beside the ids (``gene_name``).
+        Column of a genes-by-samples file, or of the ``var`` of an .h5ad file, that holds the symbols
+        beside the ids (``gene_name``).
     gene_map : str, optional
         Path of a table with the columns ``gene_id`` and ``gene_name``.
     repair_symbols : bool
         Replace older names and spreadsheet dates where that is safe; see ``repair_genes``.
     duplicates : {"sum", "mean", "highest_mean"}, optional
         How rows of the same gene are merged; without it they are refused.
+    layer : str, optional
+        The layer of an .h5ad file to read instead of ``X``.
     sample_prefix : str, optional
         What a program put before each sample name and the samples table does not have: R's ``"X"``.
     platform : str, optional
@@ -270,6 +273,7 @@ class AssayBlock(Block):
     gene_map: str | None = None
     repair_symbols: bool = False
     duplicates: str | None = None
+    layer: str | None = None
     sample_prefix: str | None = None
     platform: Annotated[str, AfterValidator(_platform)] | None = None
     pseudocount: float | None = None
@@ -297,8 +301,15 @@ class AssayBlock(Block):
             raise ValueError("gene_id = 'ensembl' needs either symbol_column or gene_map, which give the symbols")
         if self.gene_id == "symbol" and (self.symbol_column or self.gene_map):
             raise ValueError("symbol_column and gene_map belong to gene_id = 'ensembl'")
-        if self.symbol_column and self.orientation != "genes_by_samples":
+        h5ad = self.file.endswith(".h5ad")
+        if self.symbol_column and self.orientation != "genes_by_samples" and not h5ad:
             raise ValueError("symbol_column needs orientation = 'genes_by_samples'; use gene_map")
+        if h5ad and self.orientation != "samples_by_genes":
+            raise ValueError("the rows of an .h5ad file are samples: orientation = 'samples_by_genes'")
+        if self.layer and not h5ad:
+            raise ValueError("layer is for .h5ad files")
+        if self.features and h5ad:
+            raise ValueError("features and id_column are for tables, not for .h5ad files")
         if self.duplicates is not None and (fault := merge_fault(self.duplicates, self.unit)):
             raise ValueError(fault)
         return self

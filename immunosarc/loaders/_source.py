@@ -12,11 +12,12 @@ from pathlib import Path
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._fault import Fault, nearest
 from immunosarc.loaders._manifest import Block
+from immunosarc.loaders._parquet import parquet_text
 from immunosarc.loaders._workbook import sheet_text
 
 __all__ = ["Source", "TextFile", "clean_text"]
 
-_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t"}
+_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t", ".parquet": "\t"}
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -68,6 +69,26 @@ class Source:
             self._compare(block, lambda what: fault(DataFileError, what))
         return None if text is None or delimiter is None else TextFile(block.file, text, delimiter)
 
+    def locate(self, block: Block, faults: list[Fault]) -> Path | None:
+        """Return where a file of numbers lies, hashed and compared; None when it cannot be read."""
+
+        def fault(what: str) -> None:
+            faults.append(Fault(DataFileError, f"{block.file}: {what}"))
+
+        path = self._resolve(block.file, fault)
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as failure:
+            fault(f"cannot be read ({failure.strerror}); check the permissions of the file")
+            return None
+        self.files.setdefault(block.file, {"sha256": digest, "status": "unpinned"})
+        before = len(faults)
+        self._compare(block, fault)
+        return None if len(faults) > before else path
+
     def forget(self) -> None:
         """Let the texts go once they are parsed."""
         self._texts.clear()
@@ -82,12 +103,15 @@ class Source:
             fault(f"cannot be read ({failure.strerror}); check the permissions of the file")
             return None
         self.files[block.file] = {"sha256": hashlib.sha256(data).hexdigest(), "status": "unpinned"}
-        if Path(block.file).suffix == ".xlsx":
-            text = sheet_text(data, block.sheet, fault)
+        suffix = Path(block.file).suffix
+        if suffix in (".xlsx", ".parquet"):
+            workbook = suffix == ".xlsx"
+            text = sheet_text(data, block.sheet, fault) if workbook else parquet_text(data, fault)
             return None if text is None else clean_text(text, fault)
         return clean_text(data, fault)
 
-    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+    def target(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        """Return where a file lies or would lie; None when that is not below the data root, and why is told."""
         outside = "the path leaves the data root; give a path below it, with '/' between folders"
         if "\\" in file or not file.isprintable() or Path(file).is_absolute():
             fault(outside)
@@ -95,12 +119,21 @@ class Source:
         try:
             root = self.root.resolve()
             path = (root / file).resolve()
-            if not path.is_relative_to(root):
-                fault(outside)
-            elif path.is_file():
+            if path.is_relative_to(root) and path != root:
                 return path
-            else:
-                fault(_absent(path, root))
+            fault(outside)
+        except (OSError, ValueError, RuntimeError) as failure:
+            fault(f"the path cannot be followed ({failure}); check it and the links on the way")
+        return None
+
+    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        path = self.target(file, fault)
+        if path is None:
+            return None
+        try:
+            if path.is_file():
+                return path
+            fault(_absent(path, self.root.resolve()))
         except (OSError, ValueError, RuntimeError) as failure:
             fault(f"the path cannot be followed ({failure}); check it and the links on the way")
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from immunosarc.errors import did_you_mean
 
-__all__ = ["sheet_text"]
+__all__ = ["cell_text", "sheet_text"]
 
 _LARGEST = 2_000_000_000
 _RATIO = 200
@@ -115,7 +115,7 @@ def _unreadable(sheet: Any) -> list[str]:
 
 
 def _as_text(sheet: Any) -> bytes:
-    rows = [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    rows = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
     while rows and not any(rows[-1]):
         rows.pop()
     width = max((_filled(row) for row in rows), default=0)
@@ -129,7 +129,8 @@ def _filled(row: Sequence[str]) -> int:
     return next((place for place in range(len(row), 0, -1) if row[place - 1]), 0)
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a typed cell as the text that a reader of text tables expects."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -34,7 +34,13 @@ from immunosarc.stats._simon import (
 from immunosarc.stats._split import log_rank, median_split
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
-from immunosarc.stats._units import counts_per_million, log2_plus_one
+from immunosarc.stats._units import (
+    counts_per_million,
+    log2_plus_one,
+    log_cpm,
+    tmm_factors,
+    transcripts_per_million,
+)
 
 __all__ = [
     "Fits",
@@ -59,6 +65,7 @@ __all__ = [
     "hodges_lehmann",
     "kaplan_meier",
     "log2_plus_one",
+    "log_cpm",
     "log_rank",
     "logistic",
     "logrank_score_null",
@@ -77,6 +84,8 @@ __all__ = [
     "signed_rank_null",
     "single_stage_search",
     "step_down_maxt",
+    "tmm_factors",
+    "transcripts_per_million",
     "two_stage_inference",
     "two_stage_search",
 ]

@@ -56,3 +56,12 @@ def test_one_reader(cohort: ims.Cohort) -> None:
     visits = cohort.tables["assessments"]
     assert (len(visits), set(visits["reader"])) == (621, {"INVESTIGATOR"})
     assert visits["overall_response"].value_counts().sum() == 621
+
+
+def test_lesions_come_from_parquet(cohort: ims.Cohort, data_root: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    lesions = cohort.tables["lesions"]
+    assert lesions["role"].value_counts().to_dict() == {"target": 4375, "non_target": 4375, "new": 38}
+    source = parquet.read_table(data_root / "pharmaverse_onco/pharmaversesdtm__tr_onco.parquet").to_pandas()
+    rows = source[source["TRTESTCD"].eq("DIAMETER") & source["TREVAL"].eq("INVESTIGATOR") & source["TRDY"].notna()]
+    assert lesions["diameter_mm"].dropna().tolist() == rows["TRSTRESN"].dropna().tolist()

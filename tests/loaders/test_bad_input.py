@@ -354,7 +354,9 @@ CASES = {
     "a name without a known ending": (
         [("toy.toml", "in/counts.tsv", "in/counts.dat")],
         errors.ImmunosarcError,
-        ["in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx; say [assays.rna] delimiter = ..."],
+        [
+            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet; say [assays.rna] delimiter = ..."
+        ],
     ),
     "unknown key in the manifest": (
         [("toy.toml", "time_unit =", "time_units =")],
