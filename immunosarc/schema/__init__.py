@@ -5,6 +5,7 @@ from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
     EXPOSURES,
+    LESION_STATUS,
     LESIONS,
     LONG_TABLES,
     MEDICATIONS,
@@ -12,6 +13,7 @@ from immunosarc.schema._clinical import (
     RESPONSES,
     SAMPLES,
     TIMEPOINTS,
+    VISIT_RESPONSES,
 )
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
@@ -20,6 +22,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -45,6 +48,7 @@ __all__ = [
     "ENDPOINTS",
     "EXPOSURES",
     "LESIONS",
+    "LESION_STATUS",
     "LONG_TABLES",
     "MEDICATIONS",
     "OUTCOMES",
@@ -52,7 +56,9 @@ __all__ = [
     "PATIENTS",
     "PATIENT_FEATURES",
     "PLATFORMS",
+    "RECIST",
     "RESPONSES",
+    "RESPONSE_COURSE",
     "SAMPLES",
     "SIX_MONTHS_DAYS",
     "STAMPS",
@@ -60,6 +66,7 @@ __all__ = [
     "SURVIVAL_CURVE",
     "TIMEPOINTS",
     "UNITS",
+    "VISIT_RESPONSES",
     "Column",
     "Endpoint",
     "Problem",
