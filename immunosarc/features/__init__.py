@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from immunosarc.features._classify import classify
 from immunosarc.features._kernels import SCORING
+from immunosarc.features._place import place
+from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._score import coverage, score, signatures
 from immunosarc.features._units import convert
 
-__all__ = ["SCORING", "convert", "coverage", "score", "signatures"]
+__all__ = [
+    "SCORING",
+    "Population",
+    "Reference",
+    "Rules",
+    "build_reference",
+    "classify",
+    "convert",
+    "coverage",
+    "place",
+    "sarcoma_reference",
+    "score",
+    "signatures",
+]

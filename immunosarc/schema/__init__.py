@@ -1,6 +1,7 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -34,6 +35,7 @@ __all__ = [
     "ASSOCIATION",
     "ATTRITION",
     "CHANGE",
+    "CLASSES",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "ENDPOINTS",
@@ -45,6 +47,7 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PLACEMENT",
     "PLATFORMS",
     "RESPONSES",
     "SAMPLES",
