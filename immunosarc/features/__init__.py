@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from immunosarc.features._classify import classify
+from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._place import place
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
@@ -10,6 +11,7 @@ from immunosarc.features._score import coverage, score, signatures
 from immunosarc.features._units import convert
 
 __all__ = [
+    "DECONVOLUTION",
     "SCORING",
     "Population",
     "Reference",
@@ -18,6 +20,7 @@ __all__ = [
     "classify",
     "convert",
     "coverage",
+    "deconvolve",
     "place",
     "sarcoma_reference",
     "score",

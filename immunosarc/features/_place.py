@@ -108,7 +108,8 @@ def _refuse_what_has_no_place(adata: anndata.AnnData, reference: Reference) -> N
         wanted = reference.unit.removeprefix("log2_")
         raise UnitError(
             f"reference '{reference.name}' is in {wanted.upper()}, the assay has {unit}: it cannot be placed. "
-            f"Give {wanted.upper()}, or freeze 20 or more sarcomas of your own pipeline with features.build_reference."
+            f"Give {wanted.upper()}, or freeze 20 or more sarcomas of your own pipeline with "
+            "features.build_reference."
         )
     if reference.absolute and platform in _REFUSED_PLATFORMS:
         raise UnitError(

@@ -1,6 +1,7 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
@@ -34,6 +35,8 @@ __all__ = [
     "ASSESSMENTS",
     "ASSOCIATION",
     "ATTRITION",
+    "CELLS",
+    "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
     "COVERAGE",
