@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
@@ -16,6 +17,7 @@ __all__ = [
     "Population",
     "Reference",
     "Rules",
+    "applicability",
     "build_reference",
     "classify",
     "convert",

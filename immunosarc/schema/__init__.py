@@ -1,5 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
+from immunosarc.schema._applicability import APPLICABILITY
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._classes import CLASSES, PLACEMENT
@@ -32,6 +33,7 @@ from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
     "ADVERSE_EVENTS",
+    "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
     "ATTRITION",
