@@ -17,7 +17,7 @@ from immunosarc.features._units import unit_of
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["published_coverage", "published_scores"]
+__all__ = ["published_alignments", "published_coverage", "published_scores"]
 
 _CALL = "per_gene_call"
 _EXPRESSED = 1.0
@@ -48,7 +48,7 @@ def published_scores(
 
     Returns the table, and how each column was scored.
     """
-    aligned = _aligned(adata, signatures, min_coverage)
+    aligned = published_alignments(adata, signatures, min_coverage)
     names = [name for one in signatures.values() for name in _columns(one)]
     table = pd.DataFrame(np.nan, index=adata.obs_names, columns=pd.Index(names, dtype=object))
     scoring = {name: f"published: {_why_not(one)}" for one in signatures.values() for name in _columns(one)}
@@ -72,12 +72,17 @@ def published_coverage(
 ) -> list[dict[str, Any]]:
     """Return one row of the coverage table for each signature, with the method of its publication."""
     rows = {
-        row["signature"]: row for part in _aligned(adata, signatures, min_coverage) for row in coverage_rows(part)
+        row["signature"]: row
+        for part in published_alignments(adata, signatures, min_coverage)
+        for row in coverage_rows(part)
     }
     return [rows.get(name) or _uncounted(adata, one) for name, one in signatures.items()]
 
 
-def _aligned(adata: anndata.AnnData, signatures: catalog.Signatures, min_coverage: float) -> list[Alignment]:
+def published_alignments(
+    adata: anndata.AnnData, signatures: catalog.Signatures, min_coverage: float
+) -> list[Alignment]:
+    """Return one alignment for each method that a published form names."""
     given, logged = unit_of(adata), scored_assay(adata)
     kinds = dict.fromkeys(
         one.method for one in signatures.values() if one.method in SCORING and one.method != "published"

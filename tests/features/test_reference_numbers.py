@@ -236,17 +236,17 @@ def test_ratio_holds_one_signature_against_another():
 
 
 def test_pairs_are_counted_and_scaled_to_fifteen():
-    impres = load_signatures()["impres15"]
-    genes = sorted(set(impres.genes))
+    pairwise = load_signatures()["impres15"]
+    genes = sorted(set(pairwise.genes))
     values = np.random.default_rng(10).integers(0, 4, (6, len(genes))).astype(float)
     frame = pd.DataFrame(values, columns=genes, index=[f"S{i}" for i in range(6)])
     one = load_signatures().subset("impres15")
     counted = score(make_assay(frame, unit="log2_tpm"), one, method="pair_count")["impres15"]
-    expected = [sum(row[a] > row[b] for a, b in impres.pairs) for _, row in frame.iterrows()]
+    expected = [sum(row[a] > row[b] for a, b in pairwise.pairs) for _, row in frame.iterrows()]
     assert counted.tolist() == expected
     fewer = frame.drop(columns=["TNFSF9", "CD200"])  # one pair each
     scaled = score(make_assay(fewer, unit="log2_tpm"), one, method="pair_count")["impres15"]
-    kept = [pair for pair in impres.pairs if not {"TNFSF9", "CD200"} & set(pair)]
+    kept = [pair for pair in pairwise.pairs if not {"TNFSF9", "CD200"} & set(pair)]
     assert len(kept) == 13
     expected = [sum(row[a] > row[b] for a, b in kept) * 15 / 13 for _, row in frame.iterrows()]
     assert scaled.to_numpy() == pytest.approx(expected)
@@ -254,7 +254,7 @@ def test_pairs_are_counted_and_scaled_to_fifteen():
     with pytest.raises(CoverageError, match="none of 1 signatures"):
         score(few, one, method="pair_count", min_coverage=0.8)
     status = coverage(few, one, method="pair_count").loc[0, "status"]
-    pairs = sum("CD86" not in pair for pair in impres.pairs)
+    pairs = sum("CD86" not in pair for pair in pairwise.pairs)
     assert status == f"covers {pairs} of 15 pairs ({100 * pairs // 15}%), needs 80%"
 
 
