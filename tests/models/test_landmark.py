@@ -10,13 +10,14 @@ import immunosarc as ims
 from immunosarc import schema, stats
 from immunosarc.errors import ImmortalTimeError, PlanError
 from immunosarc.models import associate, landmark_flow, sweep_landmarks
+from immunosarc.models._analysis_set import analysis_set
 
 QUICK = {"n_permutations": 99}
 N = 24
 RNG = np.random.default_rng(12)
 DAYS = np.r_[40.0, 60, 61, 200, 30, 62, RNG.integers(70, 400, N - 6)]
 EVENT = np.r_[True, True, True, True, False, False, RNG.random(N - 6) < 0.7]
-SAMPLED = np.r_[np.full(3, 30.0), 61.0, 20.0, np.nan, RNG.integers(20, 61, N - 6)]
+SAMPLED = np.r_[30.0, 30.0, 60.0, 61.0, 20.0, np.nan, RNG.integers(20, 61, N - 6)]
 SCORE = RNG.normal(size=N)
 
 
