@@ -64,10 +64,13 @@ def test_the_clock_restarts_for_those_at_risk_and_measured(
     assert f"day 60 (landmark; {lost} of 23 left out); day of 1 samples not recorded" in first["population"]
 
 
-def test_what_time_counts_from_changes_tied_strata_not_only_ranks(
-    trial: tuple[pd.DataFrame, pd.DataFrame],
-) -> None:
-    """A patient of whom the outcomes know nothing is left out and does not break the analysis."""
+def test_months_count_from_the_landmark(trial: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """No test of ranks can see it; a figure would."""
+    data = analysis_set(*trial, schema.ENDPOINTS["pfs"], landmark_day=60)
+    np.testing.assert_allclose(data.follow_up(), (DAYS[kept_by_hand(60, DAYS)] - 60) / 30.4375, atol=1e-12)
+
+
+def test_a_patient_without_outcomes_is_left_out(trial: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     table, outcomes = trial
     shorter = associate(table, outcomes.drop(index="P10"), endpoint="pfs", model="cox", landmark_day=60, **QUICK)
     keep = kept_by_hand(60, DAYS)
