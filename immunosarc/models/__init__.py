@@ -1,6 +1,7 @@
 """Features against outcomes: association, change on treatment."""
 
 from immunosarc.models._association import associate
+from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
@@ -11,6 +12,7 @@ __all__ = [
     "RESPONSE_GROUPS",
     "associate",
     "compare_timepoints",
+    "detectability",
     "landmark_flow",
     "pair_timepoints",
     "sweep_landmarks",

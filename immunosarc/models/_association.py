@@ -14,7 +14,7 @@ from immunosarc.models._landmark import endpoint_named
 from immunosarc.models._methods import MODELS, fitted, prepared
 from immunosarc.registry import Record
 
-__all__ = ["associate"]
+__all__ = ["asked", "associate", "check_fit", "spreads"]
 
 
 def associate(
@@ -111,7 +111,7 @@ def associate(
     target = endpoint_named(endpoint)
     record = MODELS[model]
     data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata, landmark_day=landmark_day)
-    _check_fit(record, target, data)
+    check_fit(record, target, data)
     data = prepared(record, data)
     fits = fitted(record, data, 1 - alpha)
     chance = family_wise(record.measure, data, alpha, n_permutations, seed)
@@ -133,7 +133,7 @@ def associate(
             **chance,
             "q_value": stats.benjamini_hochberg(fits.p_value),
             "alpha": alpha,
-            "family": f"{data.timepoint}/{_asked(endpoint, landmark_day)}/{model}/{panel}",
+            "family": f"{data.timepoint}/{asked(endpoint, landmark_day)}/{model}/{panel}",
             "stamp": "exploratory",
             "status": fits.status,
         }
@@ -145,11 +145,13 @@ def associate(
 _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")
 
 
-def _asked(endpoint: str, landmark_day: int | None) -> str:
+def asked(endpoint: str, landmark_day: int | None) -> str:
+    """Return the endpoint with the day its clock starts on, as a family names it."""
     return endpoint if landmark_day is None else f"{endpoint}@day{landmark_day}"
 
 
-def _check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> None:
+def check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> None:
+    """Refuse a model that does not fit the endpoint, or covariates where it takes none."""
     if record.kind != endpoint.kind:
         fitting = [name for name in MODELS if MODELS[name].kind == endpoint.kind]
         raise PlanError(
@@ -165,9 +167,12 @@ def _scaled(rows: pd.DataFrame, data: AnalysisSet) -> pd.DataFrame:
     """Log ratios per standard deviation; an AUC, a correlation and a split have no unit and stay."""
     if not rows["measure"].iloc[0].startswith("log_") or MODELS[rows["model"].iloc[0]].facts.get("split"):
         return rows
-    with np.errstate(invalid="ignore"):
-        spread = np.array(
-            [np.std(v[~np.isnan(v)], ddof=1) if (~np.isnan(v)).sum() > 1 else np.nan for v in data.features.T]
-        )
+    spread = spreads(data)
     columns = [*_EFFECT, "detectable_80"]
     return rows.assign(**{name: rows[name] * spread for name in columns}, measure=rows["measure"] + "_per_sd")
+
+
+def spreads(data: AnalysisSet) -> np.ndarray:
+    """Standard deviation of each feature among the analyzed patients."""
+    known = [values[~np.isnan(values)] for values in data.features.T]
+    return np.array([np.std(values, ddof=1) if len(values) > 1 else np.nan for values in known])

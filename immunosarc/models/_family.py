@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from immunosarc import stats
 from immunosarc.models._analysis_set import AnalysisSet, Floats
 
-__all__ = ["family_wise"]
+__all__ = ["family_wise", "permutation_null", "reachable"]
 
 
 def family_wise(
@@ -19,16 +19,16 @@ def family_wise(
     """What the whole family does to each of its features."""
     if not len(data.event):
         return {name: np.full(len(data.names), np.nan) for name in ("p_maxt", "detectable_80", "noise_ceiling")}
-    statistic, null = _permutation_null(data, n_permutations, seed)
+    statistic, null = permutation_null(data, n_permutations, seed)
     threshold = stats.noise_ceiling(null, level=1 - alpha)
     return {
         "p_maxt": stats.step_down_maxt(statistic, null),
-        "detectable_80": _detectable(measure, data, threshold),
+        "detectable_80": reachable(measure, data, threshold, power=0.80),
         "noise_ceiling": np.where(np.isnan(statistic), np.nan, threshold),
     }
 
 
-def _permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple[Floats, Floats]:
+def permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple[Floats, Floats]:
     """The observed statistics and, row by row, those of permuted outcomes."""
     features = _without_covariates(data)
     order = stats.permute_within(data.strata, n_permutations, seed)
@@ -61,10 +61,10 @@ def _without_covariates(data: AnalysisSet) -> Floats:
     return residuals
 
 
-def _detectable(measure: str, data: AnalysisSet, threshold: float) -> Floats:
-    """The effect that passes the family's threshold with 80% power."""
+def reachable(measure: str, data: AnalysisSet, threshold: float, *, power: float) -> Floats:
+    """The effect that passes the family's threshold with this power."""
     features = _without_covariates(data)
-    how = {"alpha": 2 * ndtr(-threshold), "power": 0.80}
+    how = {"alpha": 2 * ndtr(-threshold), "power": power}
     if measure == "log_hazard_ratio":
         return stats.detectable_log_hazard_ratio(features, data.event, strata=data.strata, **how)
     if data.grade is not None:

@@ -7,10 +7,11 @@ from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
     auc_null_error,
     detectable_auc,
-    detectable_log_hazard_ratio,
     detectable_ordinal,
     detectable_rank_correlation,
 )
+from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
+from immunosarc.stats._discovery import discovery_errors
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._logistic import firth_logistic, logistic
@@ -60,6 +61,7 @@ __all__ = [
     "detectable_log_hazard_ratio",
     "detectable_ordinal",
     "detectable_rank_correlation",
+    "discovery_errors",
     "firth_cox",
     "firth_logistic",
     "hodges_lehmann",

@@ -25,9 +25,9 @@ __all__ = [
     "auc_as_log_odds_ratio",
     "auc_null_error",
     "detectable_auc",
-    "detectable_log_hazard_ratio",
     "detectable_ordinal",
     "detectable_rank_correlation",
+    "within_variance",
 ]
 
 _BISECTIONS = 60
@@ -177,59 +177,8 @@ def auc_as_log_odds_ratio(
     ones, n = _split(has, event, np.ones(len(event), dtype=bool))
     share = ones / np.where(n > 0, n, np.nan)
     apart = np.sqrt(2.0) * ndtri(np.asarray(auc, dtype=float))
-    variance = _within_variance(np.asarray(features, dtype=float), codes)
+    variance = within_variance(np.asarray(features, dtype=float), codes)
     return apart * np.sqrt((1 + share * (1 - share) * apart**2) / np.where(variance > 0, variance, np.nan))
-
-
-def detectable_log_hazard_ratio(
-    features: ArrayLike,
-    event: ArrayLike,
-    *,
-    alpha: float,
-    power: float = 0.8,
-    strata: ArrayLike | None = None,
-) -> FloatArray:
-    r"""Smallest log hazard ratio per unit of a feature that the score test finds with the given power.
-
-    .. math:: \frac{z_{1-\alpha/2} + z_{power}}{\hat\sigma \sqrt d}
-
-    with d events and :math:`\hat\sigma` the standard deviation within strata (Hsieh and Lavori 2000,
-    doi 10.1016/S0197-2456(00)00104-5). The formula is that of large studies: simulated power at the
-    answer is 0.71 with 24 events in 30 patients and 0.76 with 70 in 100, so a real trial of 30 needs
-    a somewhat larger effect.
-
-    Parameters
-    ----------
-    features : array_like of shape (n_patients, n_features)
-        NaN where not measured.
-    event : array_like of bool, shape (n_patients,)
-        Whether the event happened.
-    alpha, power : float
-        As in :func:`detectable_auc`.
-    strata : array_like, optional
-        Stratum of each patient.
-
-    Returns
-    -------
-    ndarray of shape (n_features,)
-        NaN without events or spread.
-
-    Raises
-    ------
-    ImmunosarcError
-        As in :func:`auc_null_error`.
-
-    Examples
-    --------
-    >>> detectable_log_hazard_ratio(
-    ...     np.arange(30.0)[:, None], [True] * 20 + [False] * 10, alpha=0.05
-    ... ).round(3).tolist()
-    [0.071]
-    """
-    has, happened, codes = _checked("detectable_log_hazard_ratio", features, event, strata)
-    events = (has & happened[:, None]).sum(axis=0)
-    information = events * _within_variance(np.asarray(features, dtype=float), codes)
-    return (ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(np.where(information > 0, information, np.nan))
 
 
 def detectable_ordinal(
@@ -275,7 +224,7 @@ def detectable_ordinal(
     n = seen.sum(axis=0)
     shares = [(seen & (grades == g)[:, None]).sum(axis=0) / np.maximum(n, 1) for g in np.unique(grades)]
     information = n * (1.0 - sum((s**3 for s in shares), np.zeros(len(n)))) / 3.0
-    information = information * _within_variance(values, codes)
+    information = information * within_variance(values, codes)
     known = (n > 0) & (information > 1e-12)
     return (ndtri(1 - alpha / 2) + ndtri(power)) / np.sqrt(np.where(known, information, np.nan))
 
@@ -359,7 +308,7 @@ def _split(has: BoolArray, event: BoolArray, inside: BoolArray) -> tuple[FloatAr
     return ones, (has & inside[:, None]).sum(axis=0).astype(float)
 
 
-def _within_variance(values: FloatArray, codes: IntArray) -> FloatArray:
+def within_variance(values: FloatArray, codes: IntArray) -> FloatArray:
     """Pooled variance within strata; each stratum with patients costs a degree of freedom."""
     squares, freedom = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for code in np.unique(codes):

@@ -221,6 +221,9 @@ def test_the_grades_leave_out_who_cannot_be_judged() -> None:
     ask = {"endpoint": "best_overall_response", "model": "rank_correlation"}
     result = associate(table, ims.endpoints.derive(cohort), **ask, **QUICK).iloc[0]
     assert (result["n"], result["n_events"]) == (7, 4)
+    declared = cohort.patients.assign(response_evaluable=[False, *[True] * 7])
+    judged = associate(table, ims.endpoints.derive(ims.Cohort(declared, cohort.samples)), **ask, **QUICK).iloc[0]
+    assert judged["n"] == 6  # neither the CR declared not evaluable nor the NE
     assert result["estimate"] > 0.9  # a high value goes with the better response
 
 

@@ -10,13 +10,14 @@ import immunosarc as ims
 from immunosarc import schema, stats
 from immunosarc.errors import ImmortalTimeError, PlanError
 from immunosarc.models import associate, landmark_flow, sweep_landmarks
+from immunosarc.models._analysis_set import analysis_set
 
 QUICK = {"n_permutations": 99}
 N = 24
 RNG = np.random.default_rng(12)
 DAYS = np.r_[40.0, 60, 61, 200, 30, 62, RNG.integers(70, 400, N - 6)]
 EVENT = np.r_[True, True, True, True, False, False, RNG.random(N - 6) < 0.7]
-SAMPLED = np.r_[np.full(3, 30.0), 61.0, 20.0, np.nan, RNG.integers(20, 61, N - 6)]
+SAMPLED = np.r_[30.0, 30.0, 60.0, 61.0, 20.0, np.nan, RNG.integers(20, 61, N - 6)]
 SCORE = RNG.normal(size=N)
 
 
@@ -63,10 +64,13 @@ def test_the_clock_restarts_for_those_at_risk_and_measured(
     assert f"day 60 (landmark; {lost} of 23 left out); day of 1 samples not recorded" in first["population"]
 
 
-def test_what_time_counts_from_changes_tied_strata_not_only_ranks(
-    trial: tuple[pd.DataFrame, pd.DataFrame],
-) -> None:
-    """A patient of whom the outcomes know nothing is left out and does not break the analysis."""
+def test_months_count_from_the_landmark(trial: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """No test of ranks can see it; a figure would."""
+    data = analysis_set(*trial, schema.ENDPOINTS["pfs"], landmark_day=60)
+    np.testing.assert_allclose(data.follow_up(), (DAYS[kept_by_hand(60, DAYS)] - 60) / 30.4375, atol=1e-12)
+
+
+def test_a_patient_without_outcomes_is_left_out(trial: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     table, outcomes = trial
     shorter = associate(table, outcomes.drop(index="P10"), endpoint="pfs", model="cox", landmark_day=60, **QUICK)
     keep = kept_by_hand(60, DAYS)
