@@ -21,12 +21,17 @@ from immunosarc.stats import (
     cox,
     detectable_auc,
     detectable_log_hazard_ratio,
+    firth_cox,
     firth_logistic,
     hodges_lehmann,
+    log_rank,
+    logistic,
     logrank_score_null,
     logrank_score_statistic,
     mann_whitney,
     permute_within,
+    proportional_odds,
+    rank_correlation,
     rank_sum_null,
     rank_sum_statistic,
     signed_rank,
@@ -35,6 +40,7 @@ from immunosarc.stats import (
 
 Floats = NDArray[np.float64]
 SCHEDULE = np.repeat([1, 2], [16, 14])  # the two schedule stages of the trial
+GRADES = np.repeat([0, 1, 2, 3], [10, 10, 7, 3])  # PD, SD, PR, CR
 RESPONSE = np.r_[np.arange(16) < 9, np.arange(14) < 1]  # 9 of 16 and 1 of 14 respond
 
 
@@ -73,6 +79,14 @@ def null_rejections(simulations: int, seed: int) -> Iterator[Rate]:
     yield rate("mann_whitney p_value, strata 9/16 and 1/14", 0.05, stratified <= 0.05, "at most")
     yield rate("firth_logistic p_value, 10 of 30", 0.05, firth_logistic(noise, group).p_value <= 0.05)
     yield rate("cox p_value (Wald), 30 patients, 22 events", 0.05, cox(noise, time, event).p_value <= 0.05)
+    yield rate("firth_cox p_value, 30 patients, 22 events", 0.05, firth_cox(noise, time, event).p_value <= 0.05)
+    split = log_rank(noise, time, event).p_value
+    yield rate("log_rank p_value of halves, 30 patients, 22 events", 0.05, split <= 0.05)
+    yield rate("logistic p_value (likelihood ratio), 10 of 30", 0.05, logistic(noise, group).p_value <= 0.05)
+    graded = proportional_odds(noise, GRADES).p_value
+    yield rate("proportional_odds p_value (likelihood ratio), 10/10/7/3", 0.05, graded <= 0.05)
+    ranked = rank_correlation(noise, GRADES).p_value
+    yield rate("rank_correlation p_value, 10/10/7/3", 0.05, ranked <= 0.05)
     yield rate("signed_rank p_exact, 30 pairs", 0.05, signed_rank(noise).p_exact <= 0.05, "at most")
     tied = np.round(noise[:15])
     yield rate("signed_rank p_exact, 15 pairs, ties and zeros", 0.05, signed_rank(tied).p_exact <= 0.05, "at most")
@@ -104,6 +118,31 @@ def _noise_panel(seed: int, trial: int) -> tuple[Floats, Floats, NDArray[np.bool
     return panel, np.ceil(time * 6), rng.random(30) < 0.7
 
 
+def landmark_errors(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of trials in which a marker that only drifts with the day of the biopsy "predicts" survival.
+
+    Biopsies are taken on days 15 to 120 while the patient is progression-free; the marker rises with
+    the day and says nothing of the patient. Naive: time from baseline. Honest: from a landmark day.
+    """
+    days = (45, 60, 90, 120)
+    found = np.zeros((1 + len(days), simulations), dtype=bool)
+    for trial in range(simulations):
+        pfs, biopsy, marker = _drifting_marker(np.random.default_rng([seed, trial]))
+        for row, day in enumerate((0, *days)):
+            kept = (biopsy <= pfs) & ((day == 0) | ((pfs > day) & (biopsy <= day)))
+            fits = cox(marker[kept, None], pfs[kept] - day, np.ones(int(kept.sum())))
+            found[row, trial] = fits.p_value[0] <= 0.05
+    yield rate("NAIVE: cox from baseline, 40 patients, marker drifts with the biopsy day", 0.05, found[0], "not")
+    for day, share in zip(days, found[1:], strict=True):
+        yield rate(f"cox from landmark day {day}, the same patients", 0.05, share, "at most")
+
+
+def _drifting_marker(rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    pfs = np.ceil(rng.exponential(150.0, size=40))
+    biopsy = rng.integers(15, 121, size=40).astype(float)
+    return pfs, biopsy, (biopsy - 67.0) / 20.0 + rng.normal(size=40)
+
+
 def coverages(simulations: int, seed: int) -> Iterator[Rate]:
     """Share of 95% intervals that hold the truth."""
     rng = np.random.default_rng(seed)
@@ -118,6 +157,15 @@ def coverages(simulations: int, seed: int) -> Iterator[Rate]:
     for slope in (0.0, 1.0, 2.0):
         yield rate(f"firth_logistic interval, 30 patients, log odds ratio {slope:g}", 0.95,
                    _firth_holds(slope, simulations, rng), "about")  # fmt: skip
+    for slope in (0.0, 0.7, 1.5):
+        yield rate(f"firth_cox interval, 30 patients, log hazard ratio {slope:g}", 0.95,
+                   _firth_cox_holds(slope, simulations, rng), "about")  # fmt: skip
+    for rho in (0.0, 0.5):
+        latent = rho * noise + np.sqrt(1 - rho**2) * rng.normal(size=noise.shape)
+        held = [
+            _holds(rank_correlation(noise[:, [i]], latent[:, i]), _spearman(rho))[0] for i in range(simulations)
+        ]
+        yield rate(f"rank_correlation interval, 30 patients, normal, rho {rho:g}", 0.95, np.array(held), "about")
     for name, draw in (("normal", noise), ("uniform", rng.random((30, simulations)) - 0.5)):
         yield rate(
             f"hodges_lehmann interval, 30 {name} differences", 0.95, _holds(hodges_lehmann(draw), 0.0), "at least"
@@ -137,6 +185,21 @@ def _firth_holds(slope: float, simulations: int, rng: np.random.Generator) -> ND
         x = rng.normal(size=(30, 1))
         happened = rng.random(30) < special.expit(slope * x[:, 0] - 0.7)
         holds[trial] = _holds(firth_logistic(x, happened), slope)[0]
+    return holds
+
+
+def _spearman(pearson: float) -> float:
+    """Rank correlation of two normal variables."""
+    return float(6.0 / np.pi * np.arcsin(pearson / 2.0))
+
+
+def _firth_cox_holds(slope: float, simulations: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """A trial of 30, about a quarter censored, drawn anew each time."""
+    holds = np.zeros(simulations, dtype=bool)
+    for trial in range(simulations):
+        x = rng.normal(size=(30, 1))
+        time, end = rng.exponential(np.exp(-slope * x[:, 0])), rng.exponential(3.0, size=30)
+        holds[trial] = _holds(firth_cox(x, np.minimum(time, end), time <= end), slope)[0]
     return holds
 
 
@@ -188,6 +251,7 @@ def _cox_power(n: int, censored: float, simulations: int, rng: np.random.Generat
 SECTIONS: dict[str, Callable[[int, int], Iterator[Rate]]] = {
     "Type I error (nothing is associated, p <= 0.05)": null_rejections,
     "Family-wise error (any false lead in a panel)": familywise_errors,
+    "Immortal time (a marker that says nothing, p <= 0.05)": landmark_errors,
     "Coverage of 95% intervals": coverages,
     "Power at the effect called detectable (two-sided 0.05, normal feature)": powers,
 }

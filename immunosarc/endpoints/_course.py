@@ -76,8 +76,10 @@ def derive_course(
     ... )
     >>> patients = pd.DataFrame(index=pd.Index(["P1", "P2"], name="patient_id"))
     >>> course = derive_course(visits, patients)
-    >>> course.loc["P1", "best_overall_response_confirmed"], course["dor_days"].tolist()
-    ('PR', [85.0, nan])
+    >>> course.loc["P1", "best_overall_response_confirmed"]
+    'PR'
+    >>> course["pfs_days"].tolist(), course["dor_days"].tolist()
+    ([127.0, nan], [85.0, nan])
     >>> course["status"].tolist()
     ['ok', 'no visit recorded']
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from immunosarc import schema
-from immunosarc.endpoints._simulated import is_simulated, marked
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.endpoints._strata import ALL, split
 from immunosarc.errors import UnknownNameError, did_you_mean
 from immunosarc.stats import KaplanMeier, kaplan_meier
@@ -45,6 +45,8 @@ def survival_curve(
         When the endpoint is not a survival time.
     SchemaError
         When ``by`` does not name every patient once.
+    ImmortalTimeError
+        When ``by`` is a response: responders had to live long enough to respond.
 
     Examples
     --------
@@ -61,6 +63,7 @@ def survival_curve(
     known = [name for name, record in schema.ENDPOINTS.items() if record.kind == "time_to_event"]
     if endpoint not in known:
         raise UnknownNameError(f"no survival curve for endpoint {endpoint!r}.{did_you_mean(endpoint, known)}")
+    schema.refuse_response_groups([] if by is None else [by.name], endpoint)
     outcomes = schema.OUTCOMES.check(outcomes)
     groups = {ALL: outcomes} if by is None else split(outcomes, by)
     parts = [schema.SURVIVAL_CURVE.empty()]

@@ -1,6 +1,19 @@
 """Features against outcomes: association, change on treatment."""
 
-from immunosarc.models._association import MODELS, associate
+from immunosarc.models._association import associate
+from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
+from immunosarc.models._landmark import landmark_flow
+from immunosarc.models._methods import MODELS
+from immunosarc.models._sweep import sweep_landmarks
 
-__all__ = ["MODELS", "RESPONSE_GROUPS", "associate", "compare_timepoints", "pair_timepoints"]
+__all__ = [
+    "MODELS",
+    "RESPONSE_GROUPS",
+    "associate",
+    "compare_timepoints",
+    "detectability",
+    "landmark_flow",
+    "pair_timepoints",
+    "sweep_landmarks",
+]

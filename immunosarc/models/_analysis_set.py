@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc import schema
-from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean, raise_together
+from immunosarc.errors import PlanError, raise_together
+from immunosarc.models._landmark import landmark_flow, landmark_population, refuse_immortal_time
 
-__all__ = ["AnalysisSet", "analysis_set", "endpoint_named"]
+__all__ = ["AnalysisSet", "analysis_set"]
 
 Floats = NDArray[np.float64]
 PerPatient: TypeAlias = "pd.Series | pd.DataFrame | None"
@@ -32,6 +33,8 @@ class AnalysisSet:
         The binary endpoint, or whether the event happened.
     time : ndarray or None
         Months, for a time-to-event endpoint.
+    grade : ndarray or None
+        0, 1, ... from worst to best, for an ordinal endpoint; ``event`` then marks all above 0.
     covariates : ndarray of shape (n_patients, n_columns)
         Complete; factors as indicators. No columns where there are no covariates.
     strata : ndarray of int
@@ -44,6 +47,7 @@ class AnalysisSet:
     features: Floats
     event: NDArray[np.bool_]
     time: Floats | None
+    grade: Floats | None
     covariates: Floats
     strata: NDArray[np.intp]
     timepoint: str
@@ -51,12 +55,17 @@ class AnalysisSet:
     adjusted_for: str
     stratified_by: str
 
+    def follow_up(self) -> Floats:
+        """Months to the event or to censoring."""
+        if self.time is None:
+            raise PlanError("this endpoint has no follow-up time.")
+        return self.time
 
-def endpoint_named(name: str) -> schema.Endpoint:
-    """Return the endpoint, or raise with the names there are."""
-    if name not in schema.ENDPOINTS:
-        raise UnknownNameError(f"unknown endpoint {name!r}.{did_you_mean(name, schema.ENDPOINTS)}")
-    return schema.ENDPOINTS[name]
+    def grades(self) -> Floats:
+        """The ordinal endpoint."""
+        if self.grade is None:
+            raise PlanError("this endpoint has no grades.")
+        return self.grade
 
 
 def analysis_set(
@@ -66,15 +75,19 @@ def analysis_set(
     *,
     covariates: PerPatient = None,
     strata: PerPatient = None,
+    landmark_day: int | None = None,
 ) -> AnalysisSet:
     """Align a feature table with outcomes; patients without the endpoint are left out.
+
+    With a landmark so are those not at risk or not measured on that day, and time counts from it.
 
     Raises
     ------
     SchemaError
         When the table is not ``schema.PATIENT_FEATURES`` or the outcomes not ``schema.OUTCOMES``.
     ImmortalTimeError
-        When the features were measured on treatment and time defines the endpoint.
+        When the features were measured on treatment and time defines the endpoint, and there is no
+        landmark; or when responders are to be compared with non-responders.
     PlanError
         When covariates or strata are not indexed by these patients.
     """
@@ -82,25 +95,36 @@ def analysis_set(
     outcomes = schema.OUTCOMES.check(outcomes)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
-    outcomes = outcomes.reindex(table.index)
+    everyone, outcomes = outcomes, outcomes.reindex(table.index)
     timepoint = _single_timepoint(table)
-    _refuse_immortal_time(timepoint, endpoint)
-    event_column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
-    known = outcomes[event_column].notna()
+    if landmark_day is None:
+        refuse_immortal_time(timepoint, endpoint)
+    grade = _grades(outcomes, endpoint)
+    event = _events(outcomes, endpoint) if grade is None else (grade > 0).where(grade.notna())
+    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
+    known = event.notna() & table[names].notna().any(axis=1)
     adjusting = _indexed("covariates", covariates, table.index)
     stratifying = _indexed("strata", strata, table.index)
+    schema.refuse_response_groups([*names, *adjusting.columns, *stratifying.columns], endpoint.name)
     for frame in (adjusting, stratifying):
         known &= frame.notna().all(axis=1)
-    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
+    population = _population(timepoint, endpoint, [*adjusting.columns, *stratifying.columns])
+    if landmark_day is not None:
+        flow = landmark_flow(table, everyone, endpoint=endpoint.name, landmark_day=landmark_day)
+        known &= flow["kept"].to_numpy(dtype=bool)
+        population += "; " + landmark_population(table, flow, landmark_day)
+    design, codes = _design_columns(adjusting[known]), _codes(stratifying[known])
+    _refuse_constant_covariates(design, codes)
     return AnalysisSet(
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
-        event=outcomes.loc[known, event_column].to_numpy(dtype=bool),
-        time=_times(outcomes[known], endpoint),
-        covariates=_design_columns(adjusting[known]),
-        strata=_codes(stratifying[known]),
+        event=event[known].to_numpy(dtype=bool),
+        time=_times(outcomes[known], endpoint, landmark_day or 0),
+        grade=None if grade is None else grade[known].to_numpy(dtype=float),
+        covariates=design,
+        strata=codes,
         timepoint=timepoint,
-        population=_population(timepoint, endpoint),
+        population=population,
         adjusted_for=", ".join(map(str, adjusting.columns)),
         stratified_by=", ".join(map(str, stratifying.columns)),
     )
@@ -111,18 +135,6 @@ def _single_timepoint(table: pd.DataFrame) -> str:
     if len(found) != 1:
         raise PlanError(f"features of one timepoint are needed, the table holds {found}; use cohort.at(...).")
     return str(found[0])
-
-
-def _refuse_immortal_time(timepoint: str, endpoint: schema.Endpoint) -> None:
-    if timepoint == "pre" or not endpoint.time_defined:
-        return
-    raise ImmortalTimeError(
-        f"features measured '{timepoint}' treatment cannot be tested against {endpoint.name} from baseline: a "
-        "patient had to live progression-free long enough to be biopsied, so early events can only fall among "
-        "patients without the feature (immortal time), and the test finds associations where there are none. "
-        "This needs a landmark analysis, which this version does not offer. "
-        "Use the features at 'pre', or endpoint='objective_response'."
-    )
 
 
 def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
@@ -143,18 +155,47 @@ def _indexed(what: str, values: PerPatient, patients: pd.Index) -> pd.DataFrame:
     return frame.reindex(patients)
 
 
-def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> Floats | None:
+def _events(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series:
+    return outcomes[f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name]
+
+
+def _grades(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series | None:
+    """Worst = 0; missing where the endpoint cannot be judged or is none of the grades."""
+    if endpoint.kind != "ordinal":
+        return None
+    place = {name: float(i) for i, name in enumerate(endpoint.grades)}
+    judged = (outcomes[endpoint.status] == "ok").fillna(False).astype(bool)
+    return outcomes[endpoint.name].where(judged).map(place).astype(float)
+
+
+def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint, landmark_day: int) -> Floats | None:
     if endpoint.kind != "time_to_event":
         return None
-    return outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    months = outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    return months - landmark_day / schema.DAYS_PER_MONTH
 
 
 def _design_columns(frame: pd.DataFrame) -> Floats:
     """Numbers as they are, flags as 0/1, text as indicators of all but its first value."""
     if frame.empty:
         return np.zeros((len(frame), 0))
-    dummies = pd.get_dummies(frame.convert_dtypes(), drop_first=True, dtype=float)
-    return dummies.to_numpy(dtype=float)
+    factors = {name: frame[name].astype(object) for name in frame if frame[name].dtype == "category"}
+    plain = frame.assign(**factors).convert_dtypes()  # a category that nobody has is no column
+    return pd.get_dummies(plain, drop_first=True, dtype=float).to_numpy(dtype=float)
+
+
+def _refuse_constant_covariates(design: Floats, codes: NDArray[np.intp]) -> None:
+    """What is constant within every stratum is adjusted for already."""
+    if not design.shape[1] or not len(design):
+        return
+    varies = np.zeros(design.shape[1], dtype=bool)
+    for code in np.unique(codes):
+        varies |= np.ptp(design[codes == code], axis=0) > 0
+    if not varies.all():
+        raise PlanError(
+            "a covariate does not vary among the analyzed patients of any stratum; leave it out, "
+            "the strata adjust for it already."
+        )
 
 
 def _codes(frame: pd.DataFrame) -> NDArray[np.intp]:
@@ -163,6 +204,12 @@ def _codes(frame: pd.DataFrame) -> NDArray[np.intp]:
     return frame.groupby(list(frame.columns), sort=True).ngroup().to_numpy(dtype=np.intp)
 
 
-def _population(timepoint: str, endpoint: schema.Endpoint) -> str:
-    base = f"{endpoint.label.lower()} known, {timepoint} sample measured"
-    return base if timepoint == "pre" else f"{base}; conditional on having an on-treatment sample"
+_CONDITION = {
+    "on": "; conditional on having an on-treatment sample",
+    "post": "; conditional on having a sample after treatment",
+}
+
+
+def _population(timepoint: str, endpoint: schema.Endpoint, also_known: list[str]) -> str:
+    known = ", ".join(map(str, dict.fromkeys([endpoint.label.lower(), *also_known])))
+    return f"{known} known, {timepoint} sample measured{_CONDITION.get(timepoint, '')}"

@@ -4,66 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from immunosarc import schema, stats
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
-from immunosarc.models._analysis_set import AnalysisSet, Floats, PerPatient, analysis_set, endpoint_named
-from immunosarc.registry import Record, Registry
+from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_set
+from immunosarc.models._family import family_wise
+from immunosarc.models._landmark import endpoint_named
+from immunosarc.models._methods import MODELS, fitted, prepared
+from immunosarc.registry import Record
 
-__all__ = ["MODELS", "associate"]
-
-MODELS = Registry("association model")
-
-
-@MODELS.register(
-    "mann_whitney",
-    label="Mann-Whitney",
-    kind="binary",
-    measure="auc",
-    covariates=False,
-    permuted="standardized rank sum",
-    reference="10.2307/2531595",
-)
-def _mann_whitney(data: AnalysisSet, level: float) -> stats.Fits:
-    return stats.mann_whitney(data.features, data.event, strata=data.strata, level=level)
-
-
-@MODELS.register(
-    "firth_logistic",
-    label="Firth logistic regression",
-    kind="binary",
-    measure="log_odds_ratio",
-    covariates=True,
-    permuted="standardized rank sum",
-    reference="10.1093/biomet/80.1.27",
-)
-def _firth_logistic(data: AnalysisSet, level: float) -> stats.Fits:
-    nuisance = np.hstack([data.covariates, _indicators(data.strata)])
-    return stats.firth_logistic(data.features, data.event, covariates=nuisance, level=level)
-
-
-@MODELS.register(
-    "cox",
-    label="Cox regression, Efron ties",
-    kind="time_to_event",
-    measure="log_hazard_ratio",
-    covariates=True,
-    permuted="standardized log-rank score",
-    reference="10.1080/01621459.1977.10480613",
-)
-def _cox(data: AnalysisSet, level: float) -> stats.Fits:
-    return stats.cox(
-        data.features, _months(data), data.event, covariates=data.covariates, strata=data.strata, level=level
-    )
-
-
-for _name, _label, _kind in (
-    ("firth_cox", "Firth Cox regression", "time_to_event"),
-    ("log_rank", "Log-rank of a split", "time_to_event"),
-    ("proportional_odds", "Proportional odds for CR > PR > SD > PD", "ordinal"),
-):
-    MODELS.plan(_name, label=_label, kind=_kind)
+__all__ = ["asked", "associate", "check_fit", "spreads"]
 
 
 def associate(
@@ -74,6 +25,7 @@ def associate(
     model: str,
     covariates: PerPatient = None,
     strata: PerPatient = None,
+    landmark_day: int | None = None,
     per_sd: bool = False,
     panel: str = "panel",
     alpha: float = 0.05,
@@ -102,6 +54,10 @@ def associate(
     covariates, strata : Series or DataFrame, optional
         Indexed by patient. Strata restrict comparisons and permutations to patients of one
         stratum (indicators in the logistic model, strata in the Cox model).
+    landmark_day : int, optional
+        Study day at which the clock restarts, for an endpoint that time defines: kept is who was at
+        risk and measured on that day (:func:`landmark_flow` lists the others). Features measured on
+        treatment need it; ``population`` and ``family`` name it.
     per_sd : bool
         Give log ratios per standard deviation of the feature among the analyzed patients.
     panel : str
@@ -118,17 +74,20 @@ def associate(
     DataFrame
         ``schema.ASSOCIATION``, one row per feature in the order of the table. Ratios are logs.
         ``detectable_80`` is the smallest effect found with 80% power when the test has to pass
-        the family's own threshold; ``noise_ceiling`` is that threshold as an effect. Both come
-        from n, events, split and spread, never from the observed effect.
+        the family's own threshold, from n, events, split and spread, never from the observed
+        effect. ``noise_ceiling`` is that threshold: the permuted statistic (standard normal under
+        no association) that the best of the family exceeds by chance with probability ``alpha``.
 
     Raises
     ------
     UnknownNameError
         Unknown endpoint or model.
     PlanError
-        A model that does not fit the endpoint, or covariates where it takes none.
+        A model that does not fit the endpoint, covariates where it takes none, or a landmark that
+        cannot be.
     ImmortalTimeError
-        Features measured on treatment against an endpoint that time defines.
+        Features measured on treatment against an endpoint that time defines, without a landmark; or a
+        response as feature, covariate or stratum of such an endpoint.
 
     References
     ----------
@@ -151,10 +110,11 @@ def associate(
     """
     target = endpoint_named(endpoint)
     record = MODELS[model]
-    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata)
-    _check_fit(record, target, data)
-    fits = record.call(data, 1 - alpha) if len(data.event) else _nobody(len(data.names))
-    chance = _family_wise(record.measure, data, alpha, n_permutations, seed)
+    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata, landmark_day=landmark_day)
+    check_fit(record, target, data)
+    data = prepared(record, data)
+    fits = fitted(record, data, 1 - alpha)
+    chance = family_wise(record.measure, data, alpha, n_permutations, seed)
     rows = pd.DataFrame(
         {
             "feature": data.names,
@@ -173,18 +133,25 @@ def associate(
             **chance,
             "q_value": stats.benjamini_hochberg(fits.p_value),
             "alpha": alpha,
-            "family": f"{data.timepoint}/{endpoint}/{model}/{panel}",
+            "family": f"{data.timepoint}/{asked(endpoint, landmark_day)}/{model}/{panel}",
             "stamp": "exploratory",
             "status": fits.status,
         }
     )
-    return schema.ASSOCIATION.check(_scaled(rows, data) if per_sd else rows)
+    rows = schema.ASSOCIATION.check(_scaled(rows, data) if per_sd else rows)
+    return marked(rows, simulated=is_simulated(outcomes))
 
 
 _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")
 
 
-def _check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> None:
+def asked(endpoint: str, landmark_day: int | None) -> str:
+    """Return the endpoint with the day its clock starts on, as a family names it."""
+    return endpoint if landmark_day is None else f"{endpoint}@day{landmark_day}"
+
+
+def check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> None:
+    """Refuse a model that does not fit the endpoint, or covariates where it takes none."""
     if record.kind != endpoint.kind:
         fitting = [name for name in MODELS if MODELS[name].kind == endpoint.kind]
         raise PlanError(
@@ -192,89 +159,20 @@ def _check_fit(record: Record, endpoint: schema.Endpoint, data: AnalysisSet) -> 
             f"use {' or '.join(fitting)}."
         )
     if data.covariates.shape[1] and not record.covariates:
-        raise PlanError(f"model {record.name!r} takes no covariates; use strata, or model='firth_logistic'.")
-
-
-def _nobody(n_features: int) -> stats.Fits:
-    """Rows for a family in which the endpoint is known of no patient."""
-    none = np.zeros(n_features, dtype=int)
-    status = np.full(n_features, "no patient with this endpoint", dtype=object)
-    return stats.Fits.collect((none, none), status, hopeless=np.ones(n_features, dtype=bool))
-
-
-def _family_wise(
-    measure: str, data: AnalysisSet, alpha: float, n_permutations: int, seed: int
-) -> dict[str, Floats]:
-    """What the whole family does to each of its features."""
-    if not len(data.event):
-        return {name: np.full(len(data.names), np.nan) for name in ("p_maxt", "detectable_80", "noise_ceiling")}
-    statistic, null = _permutation_null(data, n_permutations, seed)
-    threshold = stats.noise_ceiling(null, level=1 - alpha)
-    return {
-        "p_maxt": stats.step_down_maxt(statistic, null),
-        "detectable_80": _reachable(measure, data, threshold, power=0.80),
-        "noise_ceiling": _reachable(measure, data, threshold, power=0.50),
-    }
-
-
-def _permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple[Floats, Floats]:
-    features = _without_covariates(data)
-    order = stats.permute_within(data.strata, n_permutations, seed)
-    if data.time is None:
-        return (
-            stats.rank_sum_statistic(features, data.event, strata=data.strata),
-            stats.rank_sum_null(features, data.event, order, strata=data.strata),
-        )
-    return (
-        stats.logrank_score_statistic(features, _months(data), data.event, strata=data.strata),
-        stats.logrank_score_null(features, _months(data), data.event, permutations=order, strata=data.strata),
-    )
-
-
-def _months(data: AnalysisSet) -> Floats:
-    """The follow-up of a time-to-event endpoint."""
-    if data.time is None:
-        raise PlanError("a binary endpoint has no follow-up time.")
-    return data.time
-
-
-def _without_covariates(data: AnalysisSet) -> Floats:
-    """Residuals of each feature on the covariates, among the patients who have the feature."""
-    if not data.covariates.shape[1]:
-        return data.features
-    design = np.column_stack([np.ones(len(data.event)), data.covariates])
-    residuals = np.full_like(data.features, np.nan)
-    for j, values in enumerate(data.features.T):
-        has = ~np.isnan(values)
-        if has.any():
-            fitted = design[has] @ np.linalg.lstsq(design[has], values[has], rcond=None)[0]
-            residuals[has, j] = values[has] - fitted
-    return residuals
-
-
-def _reachable(measure: str, data: AnalysisSet, threshold: float, *, power: float) -> Floats:
-    """The effect that passes the family's threshold with this power."""
-    features = _without_covariates(data)
-    how = {"alpha": 2 * ndtr(-threshold), "power": power}
-    if measure == "log_hazard_ratio":
-        return stats.detectable_log_hazard_ratio(features, data.event, strata=data.strata, **how)
-    auc = stats.detectable_auc(features, data.event, strata=data.strata, **how)
-    if measure == "auc":
-        return auc
-    return stats.auc_as_log_odds_ratio(auc, features, data.event, strata=data.strata)
+        able = [name for name in MODELS if MODELS[name].kind == endpoint.kind and MODELS[name].covariates]
+        raise PlanError(f"model {record.name!r} takes no covariates; use strata, or model={' or '.join(able)}.")
 
 
 def _scaled(rows: pd.DataFrame, data: AnalysisSet) -> pd.DataFrame:
-    """Log ratios per standard deviation; an AUC has no unit and stays."""
-    if rows["measure"].iloc[0] == "auc":
+    """Log ratios per standard deviation; an AUC, a correlation and a split have no unit and stay."""
+    if not rows["measure"].iloc[0].startswith("log_") or MODELS[rows["model"].iloc[0]].facts.get("split"):
         return rows
-    with np.errstate(invalid="ignore"):
-        spread = np.array(
-            [np.std(v[~np.isnan(v)], ddof=1) if (~np.isnan(v)).sum() > 1 else np.nan for v in data.features.T]
-        )
-    columns = [*_EFFECT, "detectable_80", "noise_ceiling"]
+    spread = spreads(data)
+    columns = [*_EFFECT, "detectable_80"]
     return rows.assign(**{name: rows[name] * spread for name in columns}, measure=rows["measure"] + "_per_sd")
 
 
-def _indicators(codes: np.ndarray) -> Floats:
-    return (codes[:, None] == np.unique(codes)[None, 1:]).astype(float)
+def spreads(data: AnalysisSet) -> np.ndarray:
+    """Standard deviation of each feature among the analyzed patients."""
+    known = [values[~np.isnan(values)] for values in data.features.T]
+    return np.array([np.std(values, ddof=1) if len(values) > 1 else np.nan for values in known])

@@ -33,13 +33,19 @@ DASH = "–"
 CONDITIONAL = "conditional on having an on-treatment sample"
 """What an on-treatment feature can speak for; a patient must have lived to have it."""
 
+_CONDITIONS = {"on": CONDITIONAL, "post": "conditional on having a sample after treatment"}
 _WHEN = {"pre": "before treatment", "on": "on treatment", "post": "after treatment"}
 _MODELS = {
     "mann_whitney": "Mann-Whitney",
     "firth_logistic": "Firth logistic regression",
     "cox": "Cox regression",
 }
-_MEASURES = {"auc": ("AUC", 0.5), "log_odds_ratio": ("Odds ratio", 0.0), "log_hazard_ratio": ("Hazard ratio", 0.0)}
+_MEASURES = {
+    "auc": ("AUC", 0.5),
+    "log_odds_ratio": ("Odds ratio", 0.0),
+    "log_hazard_ratio": ("Hazard ratio", 0.0),
+    "rank_correlation": ("Rank correlation", 0.0),
+}
 _LABELS = {
     "pfs6_kaplan_meier": "Progression-free at 6 months, Kaplan-Meier",
     "median_pfs": "Median progression-free survival",
@@ -322,7 +328,7 @@ def family_condition(associations: pd.DataFrame) -> str:
     >>> family_condition(pd.DataFrame({"timepoint": ["on"]}))
     'conditional on having an on-treatment sample'
     """
-    return CONDITIONAL if associations["timepoint"].iloc[0] == "on" else ""
+    return _CONDITIONS.get(str(associations["timepoint"].iloc[0]), "")
 
 
 def stratum_label(stratum: str) -> str:

@@ -1,6 +1,9 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
+from immunosarc.schema._applicability import APPLICABILITY
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
+from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -15,7 +18,13 @@ from immunosarc.schema._clinical import (
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
-from immunosarc.schema._endpoint import DAYS_PER_MONTH, ENDPOINTS, SIX_MONTHS_DAYS, Endpoint
+from immunosarc.schema._endpoint import (
+    DAYS_PER_MONTH,
+    ENDPOINTS,
+    SIX_MONTHS_DAYS,
+    Endpoint,
+    refuse_response_groups,
+)
 from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
 from immunosarc.schema._results import (
     ASSOCIATION,
@@ -33,10 +42,14 @@ from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
     "ADVERSE_EVENTS",
+    "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
     "ATTRITION",
+    "CELLS",
+    "CELL_OUTPUTS",
     "CHANGE",
+    "CLASSES",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "ENDPOINTS",
@@ -49,6 +62,7 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PLACEMENT",
     "PLATFORMS",
     "RECIST",
     "RESPONSES",
@@ -66,5 +80,6 @@ __all__ = [
     "Problem",
     "Table",
     "assay_problems",
+    "refuse_response_groups",
     "unit_problems",
 ]

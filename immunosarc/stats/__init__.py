@@ -7,15 +7,21 @@ from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
     auc_null_error,
     detectable_auc,
-    detectable_log_hazard_ratio,
+    detectable_ordinal,
+    detectable_rank_correlation,
 )
+from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
+from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
-from immunosarc.stats._logistic import firth_logistic
+from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
+from immunosarc.stats._proportional_odds import proportional_odds
+from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
@@ -26,9 +32,16 @@ from immunosarc.stats._simon import (
     single_stage_search,
     two_stage_search,
 )
+from immunosarc.stats._split import log_rank, median_split
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
-from immunosarc.stats._units import counts_per_million, log2_plus_one
+from immunosarc.stats._units import (
+    counts_per_million,
+    log2_plus_one,
+    log_cpm,
+    tmm_factors,
+    transcripts_per_million,
+)
 
 __all__ = [
     "Fits",
@@ -46,15 +59,26 @@ __all__ = [
     "cox",
     "detectable_auc",
     "detectable_log_hazard_ratio",
+    "detectable_ordinal",
+    "detectable_rank_correlation",
+    "discovery_errors",
+    "firth_cox",
     "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
     "log2_plus_one",
+    "log_cpm",
+    "log_rank",
+    "logistic",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
+    "median_split",
     "noise_ceiling",
     "permute_within",
+    "proportional_odds",
+    "rank_correlation",
+    "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
     "sign_flips",
@@ -62,6 +86,8 @@ __all__ = [
     "signed_rank_null",
     "single_stage_search",
     "step_down_maxt",
+    "tmm_factors",
+    "transcripts_per_million",
     "two_stage_inference",
     "two_stage_search",
 ]

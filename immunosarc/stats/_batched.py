@@ -9,9 +9,12 @@ import numpy as np
 
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
 
-__all__ = ["climb", "inverse_and_log_determinant", "solve_with"]
+__all__ = ["ascend", "climb", "inverse_and_log_determinant", "newton_step", "solve_with"]
 
 _HALVINGS = 40
+_ITERATIONS = 200
+_STEP_TOLERANCE = 1e-9
+_LONGEST_STEP = 5.0
 
 
 class _Standpoint(Protocol):
@@ -22,6 +25,7 @@ class _Standpoint(Protocol):
     @property
     def value(self) -> FloatArray: ...
     def put(self, models: BoolArray | IntArray, other: Any) -> None: ...
+    def take(self, models: BoolArray | IntArray) -> Any: ...
 
 
 P = TypeVar("P", bound=_Standpoint)
@@ -68,3 +72,36 @@ def climb(point: P, step: FloatArray, at: Callable[[FloatArray, IntArray | None]
         step[:, worse] /= 2.0
         trial.put(worse, at(point.beta[:, worse] + step[:, worse], worse))
     return trial
+
+
+def newton_step(information: FloatArray, slope: FloatArray, free: slice) -> FloatArray:
+    """Step of the free coefficients, cut to a sane length; 0 for the held ones."""
+    inverse, _ = inverse_and_log_determinant(information[free, free])
+    step = np.zeros_like(slope)
+    step[free] = solve_with(inverse, slope[free])
+    longest = np.abs(step).max(axis=0)
+    return np.asarray(step * np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-300)))
+
+
+def ascend(best: P, step: Callable[[P], FloatArray], at: Callable[[FloatArray, IntArray], P]) -> P:
+    """Climb from a standpoint to the summits; the value is NaN where a model does not arrive.
+
+    ``step(point)`` proposes, ``at(beta, models)`` evaluates the coefficients of the models so numbered.
+    """
+    active, point = np.arange(best.beta.shape[1]), best
+    for _ in range(_ITERATIONS):
+        move = step(point)
+        point = climb(point, move, _renumbered(at, active))
+        best.put(active, point)
+        going = ~(np.abs(move).max(axis=0) <= _STEP_TOLERANCE)
+        active, point = active[going], point.take(going)
+        if active.size == 0:
+            return best
+    best.value[active] = np.nan
+    return best
+
+
+def _renumbered(
+    at: Callable[[FloatArray, IntArray], P], active: IntArray
+) -> Callable[[FloatArray, IntArray | None], P]:
+    return lambda beta, models: at(beta, active if models is None else active[models])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import get_args
 
 import numpy as np
@@ -13,7 +11,7 @@ from scipy import special
 
 from immunosarc.errors import did_you_mean
 from immunosarc.stats._batched import climb, inverse_and_log_determinant, solve_with
-from immunosarc.stats._fits import Fits, StatusArray, statuses
+from immunosarc.stats._fits import Fits
 from immunosarc.stats._inputs import (
     BoolArray,
     FloatArray,
@@ -26,14 +24,21 @@ from immunosarc.stats._inputs import (
     refuse,
 )
 from immunosarc.stats._logrank import Ties
+from immunosarc.stats._partial_likelihood import (
+    Clock,
+    PartialLikelihood,
+    RiskModel,
+    cox_status,
+    orders_perfectly,
+    standardized_columns,
+)
 
-__all__ = ["cox"]
+__all__ = ["cox", "fit_in_blocks"]
 
 _ITERATIONS = 60
 _STEP_TOLERANCE = 1e-9
 _LONGEST_STEP = 4.0
-# standardised information below this, next to the number of events, is rounding
-_NO_INFORMATION = 1e-9
+_MONOTONE = "monotone likelihood: no finite estimate (Firth Cox needed)"
 # numbers held at once for each block of features, some tens of MB
 _NUMBERS = 2_000_000
 
@@ -97,147 +102,64 @@ def cox(
     >>> float(fits.estimate[0].round(3))
     1.274
     """
+    return fit_in_blocks(
+        "cox", _block, features, (time, event), covariates=covariates, strata=strata, ties=ties, level=level
+    )
+
+
+def fit_in_blocks(
+    function: str,
+    block: Callable[[FloatArray, FloatArray, Clock, float], Fits],
+    features: ArrayLike,
+    follow_up: tuple[ArrayLike, ArrayLike],
+    *,
+    covariates: ArrayLike | None,
+    strata: ArrayLike | None,
+    ties: Ties,
+    level: float,
+) -> Fits:
+    """Check the input of a Cox model, set the clock, and fit some features at a time.
+
+    ``block(values, covariates, clock, level)`` gets patients in the order of the clock.
+    """
     problems: list[str] = []
     values = as_features(features, problems)
-    times, events = as_follow_up(time, event, len(values), problems)
+    times, events = as_follow_up(*follow_up, len(values), problems)
     others = as_covariates(covariates, len(values), problems)
     codes = as_strata(strata, len(values), problems)
     check_level(level, problems)
     if ties not in get_args(Ties):
         problems.append(f"ties: unknown {ties!r}.{did_you_mean(ties, get_args(Ties))}")
-    refuse("cox", problems)
+    refuse(function, problems)
     complete = np.flatnonzero(~np.isnan(others).any(axis=1))
     # latest first within a stratum, so that a risk set is a running sum
     order = complete[np.lexsort((-times[complete], codes[complete]))]
-    clock = _Clock.of(times[order], events[order], codes[order], efron=ties == "efron")
-    critical = float(special.ndtri((1.0 + level) / 2.0))
+    clock = Clock.of(times[order], events[order], codes[order], efron=ties == "efron")
     step = max(1, _NUMBERS // max(len(values), 1))
     blocks = [
-        _block(values[order, start : start + step], others[order], clock, critical=critical)
+        block(values[order, start : start + step], others[order], clock, level)
         for start in range(0, max(values.shape[1], 1), step)
     ]
     return Fits.join(blocks)
 
 
-@dataclass(frozen=True)
-class _Clock:
-    """Patients by stratum and falling time, cut into groups of equal time."""
-
-    event: BoolArray
-    starts: IntArray  # first patient of each group
-    group: IntArray  # group of each patient
-    strata: list[slice]  # groups of each stratum
-    dying: IntArray  # patients with the event
-    efron: bool
-
-    @classmethod
-    def of(cls, times: FloatArray, events: BoolArray, codes: IntArray, *, efron: bool) -> _Clock:
-        new = np.ones(times.size, dtype=np.bool_)
-        new[1:] = (np.diff(times) != 0) | (np.diff(codes) != 0)
-        starts = np.flatnonzero(new)
-        edges = np.searchsorted(codes[starts], np.append(np.unique(codes), np.inf))
-        strata = [slice(a, b) for a, b in pairwise(edges)]
-        return cls(events, starts, np.cumsum(new) - 1, strata, np.flatnonzero(events), efron)
-
-    def at_risk(self, amounts: FloatArray) -> FloatArray:
-        """Sum over the patients at risk at the time of each event, (n_events, m)."""
-        by_group = np.add.reduceat(amounts, self.starts, axis=0)
-        for groups in self.strata:
-            by_group[groups] = by_group[groups].cumsum(axis=0)
-        return np.asarray(by_group[self.group[self.dying]])
-
-    def tied(self, amounts: FloatArray) -> FloatArray:
-        """Sum over the patients with an event at the same time, (n_events, m)."""
-        by_group = np.add.reduceat(amounts * self.event[:, None], self.starts, axis=0)
-        return np.asarray(by_group[self.group[self.dying]])
-
-    def shares(self, seen: FloatArray) -> FloatArray:
-        """Share of the tied deaths that each death no longer competes with, (n_events, m)."""
-        deaths = seen[self.dying]
-        if not self.efron:
-            return np.zeros_like(deaths)
-        running = deaths.cumsum(axis=0)
-        first = np.searchsorted(self.group[self.dying], self.group[self.dying], side="left")
-        place = running - running[first] + deaths[first] - deaths
-        return np.asarray(place / np.maximum(self.tied(seen), 1.0))
-
-
-@dataclass(frozen=True)
-class _Model:
-    """Standardised columns of all models in the order of the clock; the feature's comes first."""
-
-    columns: list[FloatArray]  # (n, m) for the feature, (n, 1) for each covariate
-    seen: FloatArray
-    shares: FloatArray
-    clock: _Clock
-
-    def take(self, models: IntArray) -> _Model:
-        """Keep some models."""
-        return _Model(
-            [self.columns[0][:, models], *self.columns[1:]],
-            self.seen[:, models],
-            self.shares[:, models],
-            self.clock,
-        )
-
-
-@dataclass(frozen=True)
-class _Point:
-    """The partial likelihood of every model at given coefficients."""
-
-    beta: FloatArray  # (p, m)
-    value: FloatArray
-    slope: FloatArray
-    information: FloatArray  # (p, p, m)
-
-    @classmethod
-    def at(cls, beta: FloatArray, model: _Model) -> _Point:
-        clock, columns = model.clock, model.columns
-        with np.errstate(all="ignore"):
-            eta = sum((c * b for c, b in zip(columns, beta, strict=True)), np.zeros_like(model.seen))
-            eta = eta - np.where(model.seen > 0, eta, -np.inf).max(axis=0, initial=-np.inf)
-            risk = np.exp(np.minimum(eta, 0.0)) * model.seen
-            deaths = model.seen[clock.dying]
-
-            def competing(amounts: FloatArray) -> FloatArray:
-                return clock.at_risk(amounts) - model.shares * clock.tied(amounts)
-
-            total = np.where(deaths > 0, competing(risk), 1.0)
-            value = (deaths * (eta[clock.dying] - np.log(total))).sum(axis=0)
-            means = [competing(risk * column) / total for column in columns]
-            slope = np.array(
-                [(deaths * (c[clock.dying] - mean)).sum(axis=0) for c, mean in zip(columns, means, strict=True)]
-            )
-            information = np.empty((len(beta), *beta.shape))
-            for a, b in zip(*np.triu_indices(len(beta)), strict=True):
-                both = competing(risk * columns[a] * columns[b]) / total - means[a] * means[b]
-                information[a, b] = information[b, a] = (deaths * both).sum(axis=0)
-        return cls(beta, value, slope, information)
-
-    def take(self, models: BoolArray | IntArray) -> _Point:
-        """Keep some models."""
-        return _Point(**{f.name: getattr(self, f.name)[..., models] for f in fields(self)})
-
-    def put(self, models: BoolArray | IntArray, other: _Point) -> None:
-        """Overwrite some models by those of another point."""
-        for f in fields(self):
-            getattr(self, f.name)[..., models] = getattr(other, f.name)
-
-
-def _block(values: FloatArray, others: FloatArray, clock: _Clock, *, critical: float) -> Fits:
+def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -> Fits:
+    critical = float(special.ndtri((1.0 + level) / 2.0))
     seen = ~np.isnan(values)
     counts = seen.sum(axis=0), (seen & clock.event[:, None]).sum(axis=0)
-    model, scale = _standardized(values, others, clock)
+    model, scale = standardized_columns(values, others, clock)
     flat = np.zeros((len(model.columns), values.shape[1]))
-    start = _Point.at(flat, model) if clock.dying.size else None
-    status, hopeless = _status(values, counts, model, start)
+    start = PartialLikelihood.at(flat, model) if clock.dying.size else None
+    ordered = orders_perfectly(model)
+    status, hopeless = cox_status(values, counts, model, start=start, ordered=ordered, monotone=_MONOTONE)
+    hopeless = hopeless | ordered
     usable = np.flatnonzero(~hopeless)
     estimate, error = np.full((2, values.shape[1]), np.nan)
     top, arrived = _maximize(model.take(usable), flat[:, usable])
     inverse, _ = inverse_and_log_determinant(top.information)
     estimate[usable] = np.where(arrived, top.beta[0] / scale[usable], np.nan)
     error[usable] = np.where(arrived, np.sqrt(inverse[0, 0]) / scale[usable], np.nan)
-    status[usable[~arrived]] = "monotone likelihood: no finite estimate (Firth Cox needed)"
+    status[usable[~arrived]] = _MONOTONE
     z = estimate / error
     return Fits.collect(
         counts,
@@ -252,23 +174,9 @@ def _block(values: FloatArray, others: FloatArray, clock: _Clock, *, critical: f
     )
 
 
-def _standardized(values: FloatArray, others: FloatArray, clock: _Clock) -> tuple[_Model, FloatArray]:
-    seen = ~np.isnan(values)
-    size = np.maximum(seen.sum(axis=0), 1)
-    centred = np.where(seen, values - np.where(seen, values, 0.0).sum(axis=0) / size, 0.0)
-    scale = np.sqrt((centred**2).sum(axis=0) / size)
-    scale = np.where(scale > 0, scale, 1.0)
-    columns = [centred / scale]
-    for column in others.T:
-        spread = column.std()
-        columns.append(((column - column.mean()) / (spread if spread > 0 else 1.0))[:, None])
-    known = seen.astype(np.float64)
-    return _Model(columns, known, clock.shares(known), clock), scale
-
-
-def _maximize(model: _Model, beta: FloatArray) -> tuple[_Point, BoolArray]:
+def _maximize(model: RiskModel, beta: FloatArray) -> tuple[PartialLikelihood, BoolArray]:
     """Climb by Newton steps; a model has arrived when the whole step has become tiny."""
-    best = _Point.at(beta, model)
+    best = PartialLikelihood.at(beta, model)
     arrived = np.zeros(beta.shape[1], dtype=np.bool_)
     active, point = np.arange(beta.shape[1]), best
     for _ in range(_ITERATIONS):
@@ -287,45 +195,6 @@ def _maximize(model: _Model, beta: FloatArray) -> tuple[_Point, BoolArray]:
     return best, arrived
 
 
-def _evaluated(model: _Model) -> Callable[[FloatArray, IntArray | None], _Point]:
+def _evaluated(model: RiskModel) -> Callable[[FloatArray, IntArray | None], PartialLikelihood]:
     """Return what evaluates the coefficients of some of the models."""
-    return lambda beta, models: _Point.at(beta, model if models is None else model.take(models))
-
-
-def _status(
-    values: FloatArray, counts: tuple[IntArray, IntArray], model: _Model, start: _Point | None
-) -> tuple[StatusArray, BoolArray]:
-    events = counts[1]
-    top = np.fmax.reduce(values, axis=0, initial=-np.inf)
-    constant = ~(top > np.fmin.reduce(values, axis=0, initial=np.inf))
-    few = events < 2
-    uninformed = np.zeros_like(few)
-    if start is not None:
-        inverse, _ = inverse_and_log_determinant(start.information)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            uninformed = ~(1.0 / inverse[0, 0] > _NO_INFORMATION * np.maximum(events, 1))
-    ordered = _orders_perfectly(model)
-    status = statuses(
-        values.shape[1],
-        (few, lambda i: f"needs 2 events, has {events[i]}"),
-        (constant, "constant feature"),
-        (uninformed, "does not vary among patients at risk together, or only with the covariates"),
-        (ordered, "monotone likelihood: no finite estimate (Firth Cox needed)"),
-    )
-    return status, few | constant | uninformed | ordered
-
-
-def _orders_perfectly(model: _Model) -> BoolArray:
-    """Whether every event falls to the highest, or every one to the lowest, of those at risk."""
-    clock, x = model.clock, model.columns[0]
-    result = np.zeros(x.shape[1], dtype=np.bool_)
-    if clock.dying.size == 0:
-        return result
-    deaths = model.seen[clock.dying] > 0
-    for sign in (1.0, -1.0):
-        by_group = np.maximum.reduceat(np.where(model.seen > 0, sign * x, -np.inf), clock.starts, axis=0)
-        for groups in clock.strata:
-            by_group[groups] = np.maximum.accumulate(by_group[groups], axis=0)
-        highest = by_group[clock.group[clock.dying]]
-        result |= (~deaths | (sign * x[clock.dying] >= highest)).all(axis=0)
-    return result
+    return lambda beta, models: PartialLikelihood.at(beta, model if models is None else model.take(models))

@@ -1,23 +1,22 @@
-"""The penalised likelihood of many logistic models at once: maximum, profile and limits."""
+"""The likelihood of many logistic models at once, penalised or not: maximum, profile and limits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy import special
 
 from immunosarc.stats._batched import climb, inverse_and_log_determinant, solve_with
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
+from immunosarc.stats._profile import profile_limits
 
 __all__ = ["Design", "fit_profile"]
 
 _ITERATIONS = 200
 _STEP_TOLERANCE = 1e-9
 _LONGEST_STEP = 5.0
-# twice the log-likelihood difference must meet the chi-square quantile this closely
-_ROOT_TOLERANCE = 1e-10
 # a feature that covariates explain up to this share of its variance cannot be told from them
 _COLLINEAR = 1e-8
 
@@ -34,10 +33,11 @@ class Design:
     y: FloatArray  # (n, 1)
     common: FloatArray  # (n, q), first column 1
     products: FloatArray  # (n, q * q) of the common columns
+    penalty: float  # times the log determinant: one half for Firth's, 0 for plain maximum likelihood
 
     @classmethod
     def standardized(
-        cls, values: FloatArray, happened: BoolArray, others: FloatArray
+        cls, values: FloatArray, happened: BoolArray, others: FloatArray, *, penalty: float = 0.5
     ) -> tuple[Design, FloatArray, BoolArray]:
         """Center and scale; also return each feature's unit, and whether covariates determine it."""
         seen = ~np.isnan(values)
@@ -49,12 +49,13 @@ class Design:
         x = centred / scale
         common = np.column_stack([np.ones(len(values)), _standard_columns(others)])
         products = (common[:, :, None] * common[:, None, :]).reshape(len(values), -1)
-        design = cls(x, seen.astype(np.float64), happened[:, None].astype(np.float64), common, products)
+        happened_column = happened[:, None].astype(np.float64)
+        design = cls(x, seen.astype(np.float64), happened_column, common, products, penalty)
         return design, scale, design._explained()
 
     def take(self, columns: IntArray) -> Design:
         """Keep some features."""
-        return Design(self.x[:, columns], self.seen[:, columns], self.y, self.common, self.products)
+        return replace(self, x=self.x[:, columns], seen=self.seen[:, columns])
 
     def predictor(self, beta: FloatArray) -> FloatArray:
         """Linear predictor of every patient in every model."""
@@ -125,8 +126,9 @@ class _Point:
             inverse, log_determinant = inverse_and_log_determinant(information)
             leverage = weights * design.quadratic(inverse)
             fit = design.seen * (design.y * eta - np.logaddexp(0.0, eta))
-            residuals = design.seen * (design.y - chance) + leverage * (0.5 - chance)
-            value = fit.sum(axis=0) + log_determinant / 2.0
+            pull = 2.0 * design.penalty * leverage * (0.5 - chance)
+            residuals = design.seen * (design.y - chance) + pull
+            value = fit.sum(axis=0) + design.penalty * log_determinant
         slope = design.gradient(residuals)
         return cls(beta, value, slope, information, inverse, chance=chance, weights=weights, leverage=leverage)
 
@@ -150,13 +152,15 @@ class _Point:
         Of half the log determinant they are half of tr(A I_ab) - tr(A I_a A I_b), where A is the inverse
         information and I_a, I_ab its derivatives by the coefficients.
         """
+        if design.penalty == 0.0:
+            return self.information
         with np.errstate(all="ignore"):
             slant = self.weights * (1.0 - 2.0 * self.chance)
             moved = design.third_moments(slant)
             spread = np.einsum("cdm,adbm->acbm", self.inverse, moved)
             cross = np.einsum("acdm,bdcm->abm", spread, spread)
             own = design.information((1.0 - 6.0 * self.weights) * self.leverage)
-            return np.asarray(self.information - (own - cross) / 2.0)
+            return np.asarray(self.information - design.penalty * (own - cross))
 
     def take(self, models: BoolArray | IntArray) -> _Point:
         """Keep some models."""
@@ -201,9 +205,14 @@ def fit_profile(design: Design, *, critical: float) -> dict[str, FloatArray]:
     top = _maximize(design, np.zeros((design.common.shape[1] + 1, m)), free=slice(0, None))
     null = _profile(design, np.zeros(m), top.beta)
     ratio = np.maximum(2.0 * (top.value - null.value), 0.0)
-    augmented = top.weights * (1.0 + top.leverage)
-    variance = inverse_and_log_determinant(design.information(augmented))[0][0, 0]
-    limits = _limits(design, top, critical=critical)
+    weights = top.weights * (1.0 + 2.0 * design.penalty * top.leverage)
+    variance = inverse_and_log_determinant(design.information(weights))[0][0, 0]
+    limits = profile_limits(
+        top,
+        lambda models, held, beta: _profile(design.take(models), held, beta),
+        variance=top.inverse[0, 0],
+        critical=critical,
+    )
     return {
         "estimate": np.where(np.isnan(top.value), np.nan, top.beta[0]),
         "std_error": np.sqrt(variance),
@@ -212,59 +221,6 @@ def fit_profile(design: Design, *, critical: float) -> dict[str, FloatArray]:
         "statistic": np.sign(top.beta[0]) * np.sqrt(ratio),
         "p_value": special.chdtrc(1.0, ratio),
     }
-
-
-def _limits(design: Design, top: _Point, *, critical: float) -> FloatArray:
-    """All lower, then all upper limits: where the profile has fallen by half the critical value.
-
-    Newton on the signed root of the fall, which is nearly straight, inside a bracket that grows
-    until it holds the limit; a limit counts only when the fall there is the critical value.
-    """
-    m = top.value.size
-    model, side = np.tile(np.arange(m), 2), np.repeat([-1.0, 1.0], m)
-    peak, height = top.beta[0, model], top.value[model]
-    held = peak + side * np.sqrt(critical * top.inverse[0, 0, model])
-    inner, outer = peak.copy(), np.full(2 * m, np.inf) * side
-    beta, found = top.beta[:, model], np.full(2 * m, np.nan)
-    active = np.flatnonzero(np.isfinite(held))
-    for _ in range(_ITERATIONS):
-        if active.size == 0:
-            break
-        point = _profile(design.take(model[active]), held[active], beta[:, active])
-        beta[:, active] = point.beta
-        fall = 2.0 * (height[active] - point.value)
-        done = np.abs(fall - critical) < _ROOT_TOLERANCE * max(1.0, critical)
-        found[active[done]] = held[active[done]]
-        short, far = active[fall < critical], active[fall > critical]
-        inner[short], outer[far] = held[short], held[far]
-        held[active] = _next_guess(
-            held[active],
-            fall,
-            point.slope[0],
-            critical=critical,
-            bracket=(peak[active], inner[active], outer[active]),
-        )
-        active = active[~done & np.isfinite(fall)]
-    return found
-
-
-def _next_guess(
-    held: FloatArray,
-    fall: FloatArray,
-    slope: FloatArray,
-    *,
-    critical: float,
-    bracket: tuple[FloatArray, FloatArray, FloatArray],
-) -> FloatArray:
-    peak, inner, outer = bracket
-    with np.errstate(all="ignore"):
-        root = np.sqrt(fall)
-        newton = held - (np.sqrt(critical) - root) * root / slope
-        # without an outer end yet, go at most three times as far from the peak
-        end = np.where(np.isfinite(outer), outer, peak + 3.0 * (held - peak))
-        inside = (newton - inner) * (newton - end) < 0
-        fallback = np.where(np.isfinite(outer), (inner + outer) / 2.0, end)
-    return np.where(inside, newton, fallback)
 
 
 def _standard_columns(others: FloatArray) -> FloatArray:

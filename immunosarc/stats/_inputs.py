@@ -21,6 +21,7 @@ __all__ = [
     "as_covariates",
     "as_features",
     "as_follow_up",
+    "as_grades",
     "as_strata",
     "check_level",
     "refuse",
@@ -66,6 +67,20 @@ def as_binary(values: ArrayLike, length: int, name: str, problems: list[str]) ->
             f"rows {np.flatnonzero(strange)[:5].tolist()}; keep only patients whose {name} is known"
         )
     return numbers == 1.0
+
+
+def as_grades(values: ArrayLike, length: int, problems: list[str]) -> FloatArray:
+    """Return an outcome of which only the order counts, as numbers; nothing may be missing."""
+    grades = _floats(values, "outcome", problems)
+    if not _is_vector(grades, length, "outcome", problems):
+        return np.zeros(length)
+    if not np.isfinite(grades).all():
+        problems.append(
+            f"outcome: missing or infinite at rows {np.flatnonzero(~np.isfinite(grades))[:5].tolist()}; "
+            "keep only patients whose outcome is known"
+        )
+        return np.zeros(length)
+    return grades
 
 
 def as_follow_up(

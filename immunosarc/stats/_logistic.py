@@ -1,6 +1,9 @@
-"""Log odds ratios that stay finite when a feature separates the responders: Firth's penalty."""
+"""Log odds ratios, with Firth's penalty (finite when a feature separates the responders) and without."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +22,7 @@ from immunosarc.stats._inputs import (
     refuse,
 )
 
-__all__ = ["firth_logistic"]
+__all__ = ["firth_logistic", "logistic"]
 
 # numbers held at once for each block of features, some tens of MB
 _NUMBERS = 2_000_000
@@ -78,27 +81,111 @@ def firth_logistic(
     >>> [round(float(x[0]), 2) for x in (fits.estimate, fits.conf_low, fits.conf_high)]
     [0.68, -0.21, 2.35]
     """
+    return _fitted(
+        "firth_logistic",
+        (features, outcome, covariates),
+        level,
+        _Penalty(0.5, "separated: finite only through the penalty"),
+    )
+
+
+def logistic(
+    features: ArrayLike,
+    outcome: ArrayLike,
+    *,
+    covariates: ArrayLike | None = None,
+    level: float = 0.95,
+) -> Fits:
+    r"""Estimate how the odds of response change with each feature, by plain maximum likelihood.
+
+    The model of :func:`firth_logistic` without its penalty, given for comparison with published odds
+    ratios: with few patients the estimate lies too far from zero, and a feature that separates the
+    groups has none. The interval is where :math:`2(\ell_{\max} - \ell(\beta))` equals the chi-square
+    quantile, verified to 1e-8; ``statistic`` is the signed root of the likelihood ratio at zero and
+    ``p_value`` its p-value; ``std_error`` is from the inverse information. Source: Cox 1958,
+    doi 10.1111/j.2517-6161.1958.tb00292.x.
+
+    Parameters
+    ----------
+    features : array_like of shape (n_patients, n_features)
+        NaN where not measured; the patient is left out for that feature.
+    outcome : array_like of bool, shape (n_patients,)
+        True for response; none missing.
+    covariates : array_like of shape (n_patients, k), optional
+        In every model; a patient with a missing one is left out of all.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Fits
+        One row for each feature; ``p_exact`` is NaN. Separated groups have NaN and the status says so.
+
+    Raises
+    ------
+    ImmunosarcError
+        When lengths differ, an outcome is missing or a value is infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> score = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
+    >>> fits = logistic(score, [0, 0, 1, 0, 1, 1])
+    >>> float(fits.estimate[0].round(2)), float(fits.p_value[0].round(2))
+    (1.21, 0.07)
+    """
+    return _fitted("logistic", (features, outcome, covariates), level, _Penalty(0.0, _SEPARATED))
+
+
+_SEPARATED = "separated: no finite estimate (use firth_logistic)"
+
+
+@dataclass(frozen=True)
+class _Penalty:
+    """How much of the log determinant counts, and what to say of separated groups."""
+
+    share: float
+    separated: str
+
+    @property
+    def finite(self) -> bool:
+        """Whether separated groups have an estimate."""
+        return self.share > 0
+
+
+def _fitted(
+    function: str,
+    given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
+    level: float,
+    penalty: _Penalty,
+) -> Fits:
     problems: list[str] = []
-    values = as_features(features, problems)
-    happened = as_binary(outcome, len(values), "outcome", problems)
-    others = as_covariates(covariates, len(values), problems)
+    values = as_features(given[0], problems)
+    happened = as_binary(given[1], len(values), "outcome", problems)
+    others = as_covariates(given[2], len(values), problems)
     check_level(level, problems)
-    refuse("firth_logistic", problems)
+    refuse(function, problems)
     complete = ~np.isnan(others).any(axis=1)
     critical = float(special.chdtri(1.0, 1.0 - level))
     step = max(1, _NUMBERS // max(len(values), 1))
+    fit = partial(_block, critical=critical, penalty=penalty)
     blocks = [
-        _block(values[complete, start : start + step], happened[complete], others[complete], critical=critical)
+        fit(values[complete, start : start + step], happened[complete], others[complete])
         for start in range(0, max(values.shape[1], 1), step)
     ]
     return Fits.join(blocks)
 
 
-def _block(values: FloatArray, happened: BoolArray, others: FloatArray, *, critical: float) -> Fits:
+def _block(
+    values: FloatArray, happened: BoolArray, others: FloatArray, *, critical: float, penalty: _Penalty
+) -> Fits:
     seen = ~np.isnan(values)
     counts = seen.sum(axis=0), (seen & happened[:, None]).sum(axis=0)
-    design, scale, explained = Design.standardized(values, happened, others)
-    status, hopeless = _status(values, happened, counts, explained=explained, n_others=others.shape[1])
+    design, scale, explained = Design.standardized(values, happened, others, penalty=penalty.share)
+    status, hopeless, separated = _status(
+        values, happened, counts, explained=explained, n_others=others.shape[1], words=penalty.separated
+    )
+    hopeless = hopeless | (separated & (not penalty.finite))
     usable = np.flatnonzero(~hopeless)
     names = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
     columns = {name: np.full(values.shape[1], np.nan) for name in names}
@@ -107,8 +194,8 @@ def _block(values: FloatArray, happened: BoolArray, others: FloatArray, *, criti
         unit = scale[usable] if name not in ("statistic", "p_value") else 1.0
         columns[name][usable] = found[name] / unit
     lost = ~hopeless & ~np.isfinite(columns["estimate"] + columns["conf_low"] + columns["conf_high"])
-    status[lost] = "not converged"
-    return Fits.collect(counts, status, hopeless=hopeless, **columns)
+    status[lost] = "not converged" if penalty.finite else _SEPARATED
+    return Fits.collect(counts, status, hopeless=hopeless | lost, **columns)
 
 
 def _status(
@@ -118,7 +205,8 @@ def _status(
     *,
     explained: BoolArray,
     n_others: int,
-) -> tuple[StatusArray, BoolArray]:
+    words: str,
+) -> tuple[StatusArray, BoolArray, BoolArray]:
     size, events = counts
     top_yes, bottom_yes = _extremes(values[happened])
     top_no, bottom_no = _extremes(values[~happened])
@@ -132,9 +220,9 @@ def _status(
         (constant, "constant feature"),
         (few, lambda i: f"needs {n_others + 3} patients, has {size[i]}"),
         (explained, "determined by the covariates, or these by each other"),
-        (separated, "separated: finite only through the penalty"),
+        (separated, words),
     )
-    return status, one_class | constant | few | explained
+    return status, one_class | constant | few | explained, separated
 
 
 def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:

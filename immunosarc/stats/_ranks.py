@@ -53,7 +53,7 @@ def mann_whitney(
     ``statistic`` is :func:`rank_sum_statistic`; ``p_value`` is two-sided normal with the tie-corrected
     variance and a continuity correction of one half; ``p_exact`` comes from the permutation
     distribution of U where there are no ties and one stratum, and at most 10,000 pairs. Sources:
-    DeLong 1988, doi 10.2307/2531595; Newcombe 2006, doi 10.1002/sim.2324; van Elteren 1960 for the strata.
+    DeLong 1988, doi 10.2307/2531595; Newcombe 2006, doi 10.1002/sim.2324; strata add their U with equal weight.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def margin(rate):
 
 def test_nothing_is_found_more_often_than_promised_where_nothing_is():
     rates = list(calibrate.null_rejections(2000, seed=2))
-    assert len(rates) == 7
+    assert len(rates) == 12
     for rate in rates:
         assert rate.share <= rate.promised + margin(rate), rate
         floor = 0.015 if "ties and zeros" in rate.what else rate.promised - margin(rate)
@@ -42,6 +42,14 @@ def test_a_panel_of_noise_yields_a_false_lead_no_more_often_than_promised():
     for rate in calibrate.familywise_errors(400, seed=3):
         assert rate.share <= rate.promised + margin(rate), rate
         assert rate.share >= 0.01, rate
+
+
+def test_a_landmark_undoes_immortal_time():
+    naive, *landmarks = calibrate.landmark_errors(400, seed=6)
+    assert naive.share > 0.09  # the error that the guard is for
+    assert len(landmarks) == 4
+    for rate in landmarks:
+        assert rate.share <= rate.promised + margin(rate), rate
 
 
 def test_intervals_hold_the_truth_as_often_as_promised():
@@ -57,7 +65,7 @@ def powers():
 
 @pytest.mark.parametrize("name", ["auc", "log odds ratio", "log hazard ratio"])
 def test_power_at_the_detectable_effect_is_what_the_docstring_says(name, powers):
-    low, high = {"auc": (0.79, 0.86), "log odds ratio": (0.78, 0.86), "log hazard ratio": (0.71, 0.76)}[name]
+    low, high = {"auc": (0.79, 0.86), "log odds ratio": (0.78, 0.86), "log hazard ratio": (0.77, 0.83)}[name]
     found = [rate for rate in powers if rate.what.startswith(f"detectable {name}")]
     assert len(found) >= 2
     for rate in found:

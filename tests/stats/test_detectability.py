@@ -47,11 +47,27 @@ def test_the_slope_of_an_auc_is_the_one_that_a_large_trial_estimates() -> None:
     assert stats.auc_as_log_odds_ratio(auc, x[:, None], group).item() == pytest.approx(1.5 / 2.5, rel=0.02)
 
 
-def test_log_hazard_ratio_is_the_textbook_one() -> None:
-    """88 events of two equal groups find a hazard ratio of 1.817."""
-    arm = np.tile([0.0, 1.0], 44)[:, None] * np.sqrt(87 / 88)  # sample standard deviation one half
-    effect = stats.detectable_log_hazard_ratio(arm, np.ones(88, bool), alpha=0.05)
-    assert np.exp(effect.item()) == pytest.approx(1.817, abs=1e-3)
+def test_log_hazard_ratio_of_a_large_trial_is_the_textbook_one() -> None:
+    """A small effect leaves those at risk as they were: Schoenfeld's formula."""
+    arm = np.tile([0.0, 1.0], 10_000)[:, None]
+    effect = stats.detectable_log_hazard_ratio(arm, np.arange(20_000) % 4 > 0, alpha=0.05)
+    assert effect.item() == pytest.approx((1.959964 + 0.841621) / np.sqrt(15_000 / 4), rel=2e-3)
+
+
+def test_log_hazard_ratio_of_two_arms_is_the_one_that_is_found() -> None:
+    rng, arm = np.random.default_rng(6), np.tile([0.0, 1.0], 20)
+    slope = stats.detectable_log_hazard_ratio(arm[:, None], np.arange(40) < 30, alpha=0.05).item()
+    found = []
+    for _ in range(800):
+        time = rng.exponential(np.exp(-slope * arm))
+        end = np.sort(time)[29]
+        found.append(stats.log_rank(arm[:, None], np.minimum(time, end), time <= end).p_value[0] <= 0.05)
+    assert np.mean(found) == pytest.approx(0.8, abs=0.03 + 2 * np.sqrt(0.16 / 800))
+
+
+def test_with_few_events_no_hazard_ratio_is_strong_enough() -> None:
+    three = np.arange(30) < 3
+    assert np.isnan(stats.detectable_log_hazard_ratio(VALUES, three, alpha=0.05)).all()
 
 
 def test_log_hazard_ratio_with_even_power_is_the_spread_of_cox_estimates() -> None:

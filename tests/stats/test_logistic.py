@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from firthmodels import FirthLogisticRegression
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from immunosarc.errors import ImmunosarcError
-from immunosarc.stats import firth_logistic
+from immunosarc.stats import firth_logistic, logistic
 
 OPTIONS = {"xatol": 1e-10, "fatol": 1e-13, "maxiter": 20_000, "maxfev": 20_000}
 NAMES = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
@@ -198,3 +198,36 @@ def test_bad_input_is_refused_and_good_input_unchanged():
         ImmunosarcError, match=r"(?s)3 problem.*outcome: need True or False.*covariates: need 4 rows.*level"
     ):
         firth_logistic(values, [1, 2, 0, 1], covariates=z[:2], level=0)
+
+
+def test_without_the_penalty_it_is_maximum_likelihood():
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(17)
+    values, others = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
+    outcome = rng.random(40) < special.expit(values[:, 0])
+    values[[3, 9], 1] = np.nan
+    values[:, 3] = outcome * 2.0 + rng.random(40)
+    fits = logistic(values, outcome, covariates=others)
+    for k in range(3):
+        has = ~np.isnan(values[:, k])
+        design = sm.add_constant(np.column_stack([values[has, k], others[has]]))
+        peer = sm.Logit(outcome[has].astype(float), design).fit(disp=0, tol=1e-12)
+        without = sm.Logit(outcome[has].astype(float), np.delete(design, 1, axis=1)).fit(disp=0, tol=1e-12)
+        assert fits.estimate[k] == pytest.approx(peer.params[1], rel=1e-8)
+        assert fits.std_error[k] == pytest.approx(peer.bse[1], rel=1e-8)
+        assert fits.p_value[k] == pytest.approx(stats.chi2.sf(2 * (peer.llf - without.llf), 1), rel=1e-7)
+        for limit in (fits.conf_low[k], fits.conf_high[k]):
+            held = sm.GLM(
+                outcome[has].astype(float),
+                np.delete(design, 1, axis=1),
+                family=sm.families.Binomial(),
+                offset=limit * values[has, k],
+            ).fit(tol=1e-12)
+            assert 2 * (peer.llf - held.llf) == pytest.approx(stats.chi2.ppf(0.95, 1), abs=1e-8)
+    separated = "separated: no finite estimate (use firth_logistic)"
+    assert fits.status[3] == separated
+    assert np.isnan([fits.estimate[3], fits.conf_low[3], fits.p_value[3]]).all()
+    together = logistic(values[:, :1], outcome, covariates=3.0 * outcome - values[:, 0])
+    assert together.status[0] == separated
+    assert np.isnan(together.estimate[0])

@@ -1,0 +1,76 @@
+"""What looking at a whole family does to each of its features: maxT, noise ceiling, detectable effect."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from scipy.special import ndtr
+
+from immunosarc import stats
+from immunosarc.models._analysis_set import AnalysisSet, Floats
+
+__all__ = ["family_wise", "permutation_null", "reachable"]
+
+
+def family_wise(
+    measure: str, data: AnalysisSet, alpha: float, n_permutations: int, seed: int
+) -> dict[str, Floats]:
+    """What the whole family does to each of its features."""
+    if not len(data.event):
+        return {name: np.full(len(data.names), np.nan) for name in ("p_maxt", "detectable_80", "noise_ceiling")}
+    statistic, null = permutation_null(data, n_permutations, seed)
+    threshold = stats.noise_ceiling(null, level=1 - alpha)
+    return {
+        "p_maxt": stats.step_down_maxt(statistic, null),
+        "detectable_80": reachable(measure, data, threshold, power=0.80),
+        "noise_ceiling": np.where(np.isnan(statistic), np.nan, threshold),
+    }
+
+
+def permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple[Floats, Floats]:
+    """The observed statistics and, row by row, those of permuted outcomes."""
+    features = _without_covariates(data)
+    order = stats.permute_within(data.strata, n_permutations, seed)
+    identity = np.arange(len(data.event))[None, :]
+    if data.grade is not None:
+        ranked = partial(stats.rank_correlation_null, features, data.grade, strata=data.strata)
+        return ranked(permutations=identity)[0], ranked(permutations=order)
+    if data.time is None:
+        return (
+            stats.rank_sum_statistic(features, data.event, strata=data.strata),
+            stats.rank_sum_null(features, data.event, order, strata=data.strata),
+        )
+    return (
+        stats.logrank_score_statistic(features, data.time, data.event, strata=data.strata),
+        stats.logrank_score_null(features, data.time, data.event, permutations=order, strata=data.strata),
+    )
+
+
+def _without_covariates(data: AnalysisSet) -> Floats:
+    """Residuals of each feature on the covariates, among the patients who have the feature."""
+    if not data.covariates.shape[1]:
+        return data.features
+    design = np.column_stack([np.ones(len(data.event)), data.covariates])
+    residuals = np.full_like(data.features, np.nan)
+    for j, values in enumerate(data.features.T):
+        has = ~np.isnan(values)
+        if has.any():
+            fitted = design[has] @ np.linalg.lstsq(design[has], values[has], rcond=None)[0]
+            residuals[has, j] = values[has] - fitted
+    return residuals
+
+
+def reachable(measure: str, data: AnalysisSet, threshold: float, *, power: float) -> Floats:
+    """The effect that passes the family's threshold with this power."""
+    features = _without_covariates(data)
+    how = {"alpha": 2 * ndtr(-threshold), "power": power}
+    if measure == "log_hazard_ratio":
+        return stats.detectable_log_hazard_ratio(features, data.event, strata=data.strata, **how)
+    if data.grade is not None:
+        reach = stats.detectable_rank_correlation if measure == "rank_correlation" else stats.detectable_ordinal
+        return reach(features, data.grade, strata=data.strata, **how)
+    auc = stats.detectable_auc(features, data.event, strata=data.strata, **how)
+    if measure == "auc":
+        return auc
+    return stats.auc_as_log_odds_ratio(auc, features, data.event, strata=data.strata)
