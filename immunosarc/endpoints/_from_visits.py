@@ -23,7 +23,8 @@ def filled_from_visits(
         Every column of ``schema.PATIENTS``. A ready-made best response, or pair of
         progression-free days and event, stays as it is.
     cohort : Cohort
-        Its table ``lesions`` goes before ``assessments``; without either nothing is added.
+        Its table ``lesions`` goes before ``assessments``; without either, or where everything was
+        read, nothing is added.
     rules, reader
         See :func:`derive_course`.
 
@@ -34,6 +35,8 @@ def filled_from_visits(
         Of each patient: the rules, or missing where nothing was added.
     """
     added = pd.Series(pd.NA, index=patients.index, dtype="string")
+    if patients[["best_overall_response", "pfs_days"]].notna().all(axis=None):
+        return patients, added
     lesions, called = cohort.tables.get("lesions"), cohort.tables.get("assessments")
     visits = called if lesions is None else derive_recist(lesions, called)
     if visits is None:

@@ -62,6 +62,12 @@ def test_what_was_read_stays() -> None:
     assert outcomes["rule_set"].tolist()[0] == outcomes["rule_set"].tolist()[4] == "ready_made/1"
 
 
+def test_nothing_is_asked_of_visits_when_everything_was_read() -> None:
+    ready = {"best_overall_response": ["SD"] * 5, "pfs_days": [99.0] * 5, "pfs_event": [True] * 5}
+    readers = pd.concat([lesions().assign(reader=name) for name in "AB"])
+    assert set(derive(cohort({"lesions": readers}, **ready))["rule_set"]) == {"ready_made/1"}
+
+
 def test_called_visits_serve_where_there_are_no_lesions() -> None:
     visits = derive_recist(lesions())
     called = visits[["patient_id", "study_day", "overall_response"]].dropna()

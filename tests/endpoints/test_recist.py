@@ -266,6 +266,11 @@ def test_a_visit_that_was_only_called_keeps_its_row():
     ]
 
 
+def test_no_rows_give_no_visits():
+    nothing = derive_recist(target(50, 30).iloc[:0])
+    assert len(schema.RECIST.check(nothing)) == 0
+
+
 def test_readers_are_kept_apart():
     a, b = target(50, 30).assign(reader="A"), target(50, 60).assign(reader="B")
     visits = derive_recist(pd.concat([b, a]))
