@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from immunosarc.features._kernels import SCORING
+from immunosarc.features._qc import sample_quality
 from immunosarc.features._score import coverage, score, signatures
 from immunosarc.features._units import convert
 
-__all__ = ["SCORING", "convert", "coverage", "score", "signatures"]
+__all__ = ["SCORING", "convert", "coverage", "sample_quality", "score", "signatures"]
