@@ -7,6 +7,7 @@ from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._place import place
+from immunosarc.features._qc import sample_quality
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._score import coverage, score, signatures
 from immunosarc.features._units import convert
@@ -24,6 +25,7 @@ __all__ = [
     "coverage",
     "deconvolve",
     "place",
+    "sample_quality",
     "sarcoma_reference",
     "score",
     "signatures",

@@ -263,7 +263,11 @@ def unreadable_cells(
         if column not in (0, beside) and cell not in allowed and parse_number(cell) is None
     )
     cure = "write a decimal point and no thousands separator, or list a code in missing = [...]"
-    found = [f"{place}: {cell!r} is not a number; {cure}" for place, cell in itertools.islice(places, _SHOWN)]
+    found = []
+    try:
+        found += [f"{place}: {cell!r} is not a number; {cure}" for place, cell in itertools.islice(places, _SHOWN)]
+    except csv.Error as failure:  # a cell larger than any name or number can be
+        found.append(f"{text.file}: {failure}; export the file again")
     reasons = found or [f"{text.file}: the numbers cannot be read; export the file again"]
     return [Fault(DataFileError, reason) for reason in reasons]
 

@@ -223,6 +223,8 @@ class SamplesBlock(TableBlock):
 class AssayBlock(Block):
     """A table of measurements, genes by samples or samples by genes.
 
+    An .h5ad file needs ``sha256``, so that a damaged one never reaches the library that reads it.
+
     Attributes
     ----------
     unit : str
@@ -306,6 +308,8 @@ class AssayBlock(Block):
             raise ValueError("symbol_column needs orientation = 'genes_by_samples'; use gene_map")
         if h5ad and self.orientation != "samples_by_genes":
             raise ValueError("the rows of an .h5ad file are samples: orientation = 'samples_by_genes'")
+        if h5ad and self.sha256 is None:
+            raise ValueError("an .h5ad file needs sha256: a damaged one can hang the library that reads it")
         if self.layer and not h5ad:
             raise ValueError("layer is for .h5ad files")
         if self.features and h5ad:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -17,14 +19,19 @@ def _frame(toy) -> pd.DataFrame:
     return pd.read_csv(toy.path("counts.tsv"), sep="\t", index_col=0)
 
 
+def _pinned(toy):
+    """Point the manifest to counts.h5ad, whose hash a manifest has to know."""
+    digest = hashlib.sha256((toy.root / "in" / "counts.h5ad").read_bytes()).hexdigest()
+    toy.change("toy.toml", 'file = "in/counts.tsv"', f'file = "in/counts.h5ad"\nsha256 = "{digest}"')
+    return toy.change("toy.toml", '"genes_by_samples"', '"samples_by_genes"')
+
+
 def _h5ad(toy, *, kind=np.asarray, **more):
     frame = _frame(toy).T
     adata = anndata.AnnData(kind(frame.to_numpy(float)), obs=pd.DataFrame(index=frame.index), **more)
     adata.var_names = frame.columns.astype(str)
     adata.write_h5ad(toy.root / "in" / "counts.h5ad")
-    return toy.change("toy.toml", "in/counts.tsv", "in/counts.h5ad").change(
-        "toy.toml", '"genes_by_samples"', '"samples_by_genes"'
-    )
+    return _pinned(toy)
 
 
 def _same(one: ims.Cohort, other: ims.Cohort) -> None:
@@ -46,9 +53,7 @@ def test_a_layer_and_a_column_of_symbols(toy) -> None:
     adata = anndata.AnnData(np.zeros(frame.shape), obs=pd.DataFrame(index=frame.index), var=var)
     adata.layers["counts"] = frame.to_numpy(float)
     adata.write_h5ad(toy.root / "in" / "counts.h5ad")
-    toy.change("toy.toml", "in/counts.tsv", "in/counts.h5ad").change(
-        "toy.toml", '"genes_by_samples"', '"samples_by_genes"'
-    )
+    _pinned(toy)
     toy.change(
         "toy.toml", 'gene_id = "symbol"', 'gene_id = "ensembl"\nsymbol_column = "gene_name"\nlayer = "counts"'
     )
@@ -99,7 +104,18 @@ def test_damaged_files(toy, ending: str, cut: int) -> None:
         toy.change("toy.toml", "in/counts.tsv", "in/counts.parquet")
     path = toy.root / "in" / f"counts.{ending}"
     path.write_bytes(path.read_bytes()[:cut])
-    assert f"in/counts.{ending}: cannot be read as {ending}" in toy.message()
+    reason = "SHA-256 is " if ending == "h5ad" else "cannot be read as parquet"
+    assert f"in/counts.{ending}: {reason}" in toy.message()
+
+
+def test_a_file_that_is_no_h5ad(toy) -> None:
+    (toy.root / "in" / "counts.h5ad").write_bytes(b"gene\tS1\nGZMA\t5\n")
+    assert "in/counts.h5ad: cannot be read as h5ad" in _pinned(toy).message()
+
+
+def test_h5ad_is_pinned(toy) -> None:
+    toy.change("toy.toml", "in/counts.tsv", "in/counts.h5ad")
+    assert "an .h5ad file needs sha256" in toy.change("toy.toml", "genes_by_samples", "samples_by_genes").message()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +129,6 @@ def test_damaged_files(toy, ending: str, cut: int) -> None:
         ('"samples_by_genes"', '"genes_by_samples"', "the rows of an .h5ad file are samples"),
         ('"symbol"', '"ensembl"\nsymbol_column = "name"', "var has no column 'name'"),
         ("in/counts.h5ad", "../counts.h5ad", "the path leaves the data root"),
-        ('unit = "counts"', f'unit = "counts"\nsha256 = "{"0" * 64}"', "the manifest expects 0000"),
     ],
 )
 def test_what_does_not_fit(toy, old: str, new: str, message: str) -> None:
@@ -131,9 +146,7 @@ def test_repeated_genes_of_h5ad(toy) -> None:
     adata = anndata.AnnData(frame.to_numpy(float), obs=pd.DataFrame(index=frame.index))
     adata.var_names = ["GZMA", "GZMA", "ACTB"]
     adata.write_h5ad(toy.root / "in" / "counts.h5ad")
-    toy.change("toy.toml", "in/counts.tsv", "in/counts.h5ad").change(
-        "toy.toml", '"genes_by_samples"', '"samples_by_genes"'
-    )
+    _pinned(toy)
     assert "1 gene name(s) are repeated: 'GZMA'; declare duplicates" in toy.message()
     toy.change("toy.toml", 'gene_id = "symbol"', 'gene_id = "symbol"\nduplicates = "sum"')
     assert toy.load()["rna"][:, "GZMA"].X.ravel().tolist() == [5, 13, 52]
