@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from immunosarc.registry import Record
 
-__all__ = ["Alignment", "align", "dense", "scored_assay"]
+__all__ = ["Alignment", "align", "dense", "empty_samples", "scored_assay"]
 
 _SAMPLES_AT_ONCE = 256
 _ENSEMBL = re.compile(r"ENS[A-Z]*G\d{11}(\.\d+)?")
@@ -54,6 +54,10 @@ class Alignment:
         Which have a value in any sample; which the method cannot use because they do not vary.
     min_coverage : float
         Share of its genes that a signature needs.
+    empty : ndarray of bool, shape (n_samples,)
+        Samples in which no gene has a value other than zero: nothing was measured, so nothing is scored.
+    shares : tuple of Share
+        How much of each part of the signatures the method can use.
     """
 
     sets: catalog.Signatures
@@ -66,6 +70,7 @@ class Alignment:
     present: Bools
     constant: Bools
     min_coverage: float
+    empty: Bools
     shares: tuple[Share, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,7 +122,11 @@ class Alignment:
         return enough & (self.found > 0) & np.array([not part for part in self.lacking], dtype=bool)
 
     def scores(self) -> Floats:
-        """Score the covered signatures.
+        """Score the covered signatures; a sample of zeros has no score."""
+        return np.where(self.empty[:, None], np.nan, self._scored())
+
+    def _scored(self) -> Floats:
+        """Call the kernel.
 
         Methods that rank all genes of one sample see a block of samples at a time, the others only
         their genes.
@@ -237,6 +246,7 @@ def align(
         present=present,
         constant=present & ~varies(values) if record.needs_variation else np.zeros_like(present),
         min_coverage=min_coverage,
+        empty=empty_samples(assay),
     )
 
 
@@ -247,6 +257,13 @@ def scored_assay(adata: anndata.AnnData, *, counts: bool = False) -> anndata.Ann
     if unit_of(adata) != "counts":
         raise UnitError(f"kcdf='poisson' needs counts, the assay has {unit_of(adata)}: use kcdf='gaussian'")
     return adata
+
+
+def empty_samples(adata: anndata.AnnData) -> Bools:
+    """Return which samples have no gene above or below zero."""
+    if sparse.issparse(adata.X):
+        return np.asarray(np.asarray(abs(adata.X).sum(axis=1)).ravel() == 0)
+    return np.array([not np.any(np.nan_to_num(sample)) for sample in adata.X], dtype=bool)
 
 
 def dense(values: Any) -> NDArray[np.float64]:

@@ -36,6 +36,8 @@ def coverage_rows(aligned: Alignment) -> list[dict[str, Any]]:
         notes = [*_published_form(signature, aligned, needs), *_constant(aligned, signature)]
         if gaps[column]:
             notes.append(f"{gaps[column]} of {aligned.assay.n_obs} samples lack a value of its genes")
+        if aligned.empty.any():
+            notes.append(f"{aligned.empty.sum()} of {aligned.assay.n_obs} samples are zero throughout")
         rows.append(
             {
                 "signature": signature.name,

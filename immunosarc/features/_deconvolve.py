@@ -11,7 +11,7 @@ from scipy import optimize
 
 from immunosarc import catalog, schema
 from immunosarc.errors import CoverageError, ImmunosarcError
-from immunosarc.features._alignment import dense, scored_assay
+from immunosarc.features._alignment import dense, empty_samples, scored_assay
 from immunosarc.features._scoring import Floats
 from immunosarc.features._units import unit_of
 from immunosarc.registry import Registry
@@ -94,14 +94,17 @@ def deconvolve(
     )
     rows = record.call(frame, min_coverage, **chosen)
     table = pd.DataFrame(rows).assign(output=record.output, method=method, unit=unit_of(assay))
+    for column in ("conf_low", "conf_high", "note"):
+        if column not in table:
+            table[column] = "" if column == "note" else np.nan
+    nothing = table["sample_id"].isin(frame.index[empty_samples(assay)])
+    table.loc[nothing, ["value", "conf_low", "conf_high"]] = np.nan
+    table.loc[nothing, "status"] = "every gene is zero or missing"
     if not table["status"].eq("ok").any():
         seen = ", ".join(frame.columns[:5])
         raise CoverageError(
             f"{method}: no cell type has {min_coverage:.0%} of its genes; the assay's genes look like: {seen}"
         )
-    for column in ("conf_low", "conf_high", "note"):
-        if column not in table:
-            table[column] = "" if column == "note" else np.nan
     return schema.CELLS.check(table[list(schema.CELLS.columns)])
 
 

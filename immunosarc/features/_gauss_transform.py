@@ -96,7 +96,7 @@ def _smooth_genes(genes: Floats, links: Floats) -> Floats:
                 for k in range(_ORDER):
                     moment = moments[source, k]
                     row = link[k]
-                    for j in range(_ORDER):
+                    for j in range(_ORDER - k):
                         collected[j] += moment * row[j]
             collected[0] += below[max(0, target - _REACH)]
         for i in range(n_samples):

@@ -138,4 +138,4 @@ def _walk(densities: Floats, members: Bools, *, by_row: bool) -> tuple[Floats, F
 def _ranks(densities: Floats, *, by_row: bool) -> Any:
     if by_row:
         return ((places, places) for places in map(positions_by_row, densities))
-    return tied_ranks(np.round(densities, _DIGITS))
+    return tied_ranks(np.rint(densities * 10.0**_DIGITS))

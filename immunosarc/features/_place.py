@@ -133,6 +133,8 @@ def _ranked_across_samples(values: Floats) -> bool:
 
 
 def _examine(values: pd.Series, reference: Reference, *, guard: str, gene_lengths: pd.Series | None) -> _Fit:
+    if not np.any(values.dropna()):
+        return _Fit(guard if reference.absolute else "own cohort", refusal="every gene is zero or missing")
     if not reference.absolute:
         return _Fit("own cohort")
     rules = reference.rules

@@ -120,6 +120,16 @@ def test_one_factor_undoes_a_sample_wide_scale(medians):
     )
 
 
+def test_the_mean_profile_lies_at_its_own_place():
+    usual = sarcoma_reference().genes["mean"]
+    table = place(make_assay(pd.DataFrame([usual], index=["S1"]), unit="log2_tpm"))
+    assert table["log2_factor"].abs().max() < 1e-12
+    assert table["r_reference"].min() == pytest.approx(1)
+    twelve = table.set_index("population")
+    genes = load_sarcoma_reference().populations["TIS18"]["genes"]
+    assert twelve.loc["TIS18", "score"] == pytest.approx(usual[list(genes)].mean())
+
+
 def test_numbers_of_one_sample_by_hand():
     genes = load_sarcoma_reference().populations["CYT"]
     sample = make_assay(pd.DataFrame({"GZMA": [7.0], "PRF1": [3.0]}, index=["S1"]), unit="tpm")
