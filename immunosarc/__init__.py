@@ -25,6 +25,7 @@ _WHERE = {
 _PACKAGES = (
     "catalog",
     "cohort",
+    "design",
     "endpoints",
     "errors",
     "features",

@@ -112,12 +112,21 @@ def check(manifest: Manifest, data_root: DataRoot = None) -> None:
     typer.echo(f"{manifest}: no problems")
 
 
+@_app.command(epilog="Example: immunosarc fetch data_manifests/riaz2017.toml --data-root data")
+def fetch(manifest: Manifest, data_root: DataRoot = None) -> None:
+    """Fetch the files of a manifest that have a public address; keep only what has the right hash."""
+    import immunosarc as ims
+
+    for file, status in ims.loaders.fetch_files(manifest, data_root=data_root).itertuples(index=False):
+        typer.echo(f"{status}\t{file}")
+
+
 @_app.command(epilog="Example: immunosarc lock my_trial.toml --data-root data")
-def lock(manifest: Manifest, data_root: DataRoot = None) -> None:
+def lock(manifest: Manifest, data_root: DataRoot = None, seed: Seed = 0) -> None:
     """Freeze the analysis plan and the data hashes, before anyone has seen the answer."""
     import immunosarc as ims
 
-    typer.echo(f"{ims.lock(manifest, data_root=data_root)}")
+    typer.echo(f"{ims.lock(manifest, data_root=data_root, seed=seed)}")
 
 
 @_app.command(epilog="Example: immunosarc signatures cyt")

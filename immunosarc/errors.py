@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 
+_SHOWN = 12
+
+
 class ImmunosarcError(ValueError):
     """Something the user can mend; the command line prints it and exits with 2."""
 
@@ -102,7 +105,10 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    return f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(names)}."
+    if close:
+        return f" Did you mean '{close[0]}'?"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f" Known: {', '.join(names[:_SHOWN])}{more}."
 
 
 def raise_together(error: type[ImmunosarcError], subject: str, problems: Sequence[str], *, cure: str = "") -> None:

@@ -116,6 +116,14 @@ class Registry(Mapping[str, Record]):
         """Return the record, or ``default`` where there is none that can be called."""
         return self._records[name] if name in self else default
 
+    def why_not(self, name: str) -> str:
+        """Return why ``name`` cannot be called, or nothing when it can."""
+        try:
+            self[name]
+        except UnknownNameError as refusal:
+            return str(refusal)
+        return ""
+
     def __iter__(self) -> Iterator[str]:
         return (name for name, record in self._records.items() if record.available)
 

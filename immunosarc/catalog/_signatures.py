@@ -55,6 +55,8 @@ class Signature:
         Gene pairs whose first member should be expressed higher.
     classes, centroids, modules : mapping, mapping, tuple of str
         What a class scheme consists of; modules are names of other signatures.
+    denominator : str
+        Name of the signature that a ratio holds this one against.
     formula : str
         The score as a formula, where the source gives one.
     previous_symbols : mapping
@@ -91,6 +93,7 @@ class Signature:
     classes: Mapping[str, Any] = field(default=_NOTHING)
     centroids: Mapping[str, Any] = field(default=_NOTHING)
     modules: tuple[str, ...] = ()
+    denominator: str = ""
     formula: str = ""
     previous_symbols: Mapping[str, tuple[str, ...]] = field(default=_NOTHING)
     flags: tuple[str, ...] = ()

@@ -3,5 +3,6 @@
 from immunosarc.cohort._assay import make_assay
 from immunosarc.cohort._attrition import attrition
 from immunosarc.cohort._cohort import Cohort
+from immunosarc.cohort._simulated import is_simulated, marked
 
-__all__ = ["Cohort", "attrition", "make_assay"]
+__all__ = ["Cohort", "attrition", "is_simulated", "make_assay", "marked"]

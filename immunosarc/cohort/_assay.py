@@ -11,7 +11,16 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.errors import CohortError, did_you_mean, raise_together
 
-__all__ = ["assay_detail", "counted", "make_assay", "observed", "same_assay", "sample_ids", "storable"]
+__all__ = [
+    "assay_detail",
+    "counted",
+    "dense_values",
+    "make_assay",
+    "observed",
+    "same_assay",
+    "sample_ids",
+    "storable",
+]
 
 
 def make_assay(
@@ -79,16 +88,19 @@ def observed(adata: anndata.AnnData, ids: pd.Index) -> anndata.AnnData:
     return adata[pd.Index(sample_ids(adata)).isin(ids)].copy()
 
 
+def dense_values(adata: anndata.AnnData) -> np.ndarray:
+    """Return the numbers of an assay as one float64 matrix."""
+    return np.asarray(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=float)
+
+
 def same_assay(one: anndata.AnnData, other: anndata.AnnData) -> bool:
     """Return whether two assays hold the same names, numbers and unit."""
     if one.shape != other.shape or not (
         one.obs_names.equals(other.obs_names) and one.var_names.equals(other.var_names)
     ):
         return False
-    dense = [adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X) for adata in (one, other)]
-    return bool(np.array_equal(dense[0], dense[1], equal_nan=True)) and dict(one.uns["immunosarc"]) == dict(
-        other.uns["immunosarc"]
-    )
+    same = np.array_equal(dense_values(one), dense_values(other), equal_nan=True)
+    return bool(same) and dict(one.uns["immunosarc"]) == dict(other.uns["immunosarc"])
 
 
 def storable(values: pd.Series) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort._cohort import Cohort
+from immunosarc.cohort._simulated import marked
 
 __all__ = ["attrition"]
 
@@ -50,7 +51,7 @@ def attrition(cohort: Cohort, *tables: pd.DataFrame) -> pd.DataFrame:
         )
     for table in tables:
         parts += _status_steps(cohort, table)
-    return schema.ATTRITION.check(pd.concat(parts, ignore_index=True))
+    return marked(schema.ATTRITION.check(pd.concat(parts, ignore_index=True)), simulated=cohort.simulated)
 
 
 def _loading_rows(entry: Mapping[str, Any]) -> pd.DataFrame:

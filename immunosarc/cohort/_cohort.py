@@ -29,7 +29,7 @@ from immunosarc.cohort._assay import (
     storable,
 )
 from immunosarc.cohort._links import checked, link_problems, provenance_problems
-from immunosarc.cohort._storage import read_folder, write_folder
+from immunosarc.cohort._storage import content_hash, read_folder, write_folder
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
 
 __all__ = ["Cohort"]
@@ -119,6 +119,15 @@ class Cohort:
     def simulated(self) -> bool:
         """Whether the cohort was made by simulation; everything drawn from it must say so."""
         return bool(self.provenance.get("simulated", False))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything but the provenance: the same data give it from whichever files."""
+        return content_hash(self._frames(), self.assays)
+
+    def _frames(self) -> dict[str, pd.DataFrame]:
+        long = {f"tables/{name}": table for name, table in self.tables.items()}
+        return {"patients": self.patients, "samples": self.samples, **long}
 
     def at(self, timepoint: str) -> Cohort:
         """Return the cohort with the samples of one timepoint; every patient stays.
@@ -338,9 +347,7 @@ class Cohort:
         DataFileError
             When the folder holds something else.
         """
-        frames = {"patients": self.patients, "samples": self.samples}
-        frames |= {f"tables/{name}": table for name, table in self.tables.items()}
-        return write_folder(path, frames, self.assays, self.provenance)
+        return write_folder(path, self._frames(), self.assays, self.provenance)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Cohort:

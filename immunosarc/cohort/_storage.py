@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,13 +15,26 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from immunosarc.cohort._assay import storable
+from immunosarc.cohort._assay import dense_values, storable
 from immunosarc.errors import DataFileError
 
-__all__ = ["read_folder", "write_folder"]
+__all__ = ["content_hash", "read_folder", "write_folder"]
 
 _FORMAT = 1
 _NAME = "cohort.json"
+
+
+def content_hash(frames: Mapping[str, pd.DataFrame], assays: Mapping[str, anndata.AnnData]) -> str:
+    """Return a SHA-256 of every value, name and unit, however the files spelled them."""
+    digest = hashlib.sha256()
+    for name, frame in sorted(frames.items()):
+        digest.update(name.encode())
+        digest.update(frame.to_csv(sep="\t", lineterminator="\n").encode())
+    for name, adata in sorted(assays.items()):
+        about = [name, dict(adata.uns["immunosarc"]), list(adata.obs_names), list(adata.var_names)]
+        digest.update(json.dumps(about, sort_keys=True, default=str).encode())
+        digest.update(np.ascontiguousarray(dense_values(adata)).tobytes())
+    return digest.hexdigest()
 
 
 def write_folder(

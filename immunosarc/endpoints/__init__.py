@@ -1,7 +1,19 @@
 """Clinical endpoints: one row per patient, then the numbers a clinic reads first."""
 
+from immunosarc.endpoints._course import derive_course
+from immunosarc.endpoints._course_rules import ResponseRules
 from immunosarc.endpoints._curve import survival_curve
 from immunosarc.endpoints._derive import RULE_SET, derive
+from immunosarc.endpoints._recist import RECIST_RULES, derive_recist
 from immunosarc.endpoints._summary import summarize
 
-__all__ = ["RULE_SET", "derive", "summarize", "survival_curve"]
+__all__ = [
+    "RECIST_RULES",
+    "RULE_SET",
+    "ResponseRules",
+    "derive",
+    "derive_course",
+    "derive_recist",
+    "summarize",
+    "survival_curve",
+]

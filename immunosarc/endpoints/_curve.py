@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from immunosarc import schema
-from immunosarc.endpoints._simulated import is_simulated, marked
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.endpoints._strata import ALL, split
 from immunosarc.errors import UnknownNameError, did_you_mean
 from immunosarc.stats import KaplanMeier, kaplan_meier

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import schema
-from immunosarc.cohort import Cohort
+from immunosarc.cohort import Cohort, marked
 from immunosarc.endpoints._contradictions import contradictions
 from immunosarc.endpoints._follow_up import overall_survival
-from immunosarc.endpoints._simulated import marked
 from immunosarc.errors import SchemaError, raise_together
 
 __all__ = ["RULE_SET", "derive"]

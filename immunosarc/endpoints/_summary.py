@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import schema
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.endpoints._curve import curve_in_days
-from immunosarc.endpoints._simulated import is_simulated, marked
 from immunosarc.endpoints._strata import ALL, split
 from immunosarc.errors import ImmunosarcError, UnknownNameError, did_you_mean, raise_together
 from immunosarc.stats import binomial_p_greater, clopper_pearson

@@ -10,10 +10,11 @@ from scipy import sparse
 
 from immunosarc import schema
 from immunosarc.errors import SchemaError, UnitError, UnknownNameError, did_you_mean, raise_together
-from immunosarc.stats import counts_per_million, log2_plus_one
+from immunosarc.stats import counts_per_million, log2_plus_one, tmm_factors, transcripts_per_million
 
 if TYPE_CHECKING:
     import anndata
+    import pandas as pd
 
 __all__ = ["convert", "log_expression", "unit_of"]
 
@@ -26,14 +27,24 @@ _STEPS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("rsem_normalized", "log2_rsem_normalized"): log2_plus_one,
 }
 _SCORED_AS = {unit: to for unit, to in _STEPS if to.startswith("log2")}
+_WITH_LENGTHS = (("counts", "tpm"), ("counts", "log2_tpm"))
+_WITH_FACTORS = (("counts", "cpm"), ("counts", "log2_cpm"))
+LIBRARY_SIZES = ("total", "tmm")
 _PER_LENGTH = ("tpm", "fpkm")
 
 
-def convert(adata: anndata.AnnData, to: str = "log2_cpm") -> anndata.AnnData:
+def convert(
+    adata: anndata.AnnData,
+    to: str = "log2_cpm",
+    *,
+    lengths: pd.Series | pd.DataFrame | None = None,
+    library_size: str = "total",
+) -> anndata.AnnData:
     """Return an assay in another unit, so that numbers of different samples mean the same.
 
     Counts become CPM (share of the sample's reads over all genes of the assay, in millionths) or
-    log2(CPM+1); CPM, TPM, FPKM and normalized RSEM become log2(x+1). Nothing is approximated.
+    log2(CPM+1); with the lengths of all genes they become TPM or log2(TPM+1). CPM, TPM, FPKM and
+    normalized RSEM become log2(x+1). Nothing is approximated.
 
     Parameters
     ----------
@@ -42,6 +53,11 @@ def convert(adata: anndata.AnnData, to: str = "log2_cpm") -> anndata.AnnData:
         stay missing; a sample with no reads or with a missing count has no CPM at all.
     to : str, default "log2_cpm"
         One of ``schema.UNITS``. The unit that the assay has already gives a copy.
+    lengths : Series or DataFrame, optional
+        For counts to TPM: the length of every gene of the assay, in bases; or one row for each
+        sample, with the effective lengths that salmon and RSEM report.
+    library_size : {"total", "tmm"}
+        For counts to CPM: the sum of a sample's reads, or that sum times its TMM factor.
 
     Returns
     -------
@@ -51,8 +67,9 @@ def convert(adata: anndata.AnnData, to: str = "log2_cpm") -> anndata.AnnData:
     Raises
     ------
     UnitError
-        When the conversion is not defined, with what it would need; or when the numbers
-        contradict the declared unit.
+        When the conversion is not defined, with what it would need; when lengths or the library
+        size are given to a conversion that has no use for them, or a gene has no length; or when
+        the numbers contradict the declared unit.
     SchemaError
         When the assay does not say what its unit is.
 
@@ -63,18 +80,69 @@ def convert(adata: anndata.AnnData, to: str = "log2_cpm") -> anndata.AnnData:
     >>> counts = make_assay(pd.DataFrame({"GZMA": [1.0], "PRF1": [3.0]}, index=["S1"]), unit="counts")
     >>> convert(counts, to="cpm").X
     array([[250000., 750000.]])
+    >>> convert(counts, to="tpm", lengths=pd.Series({"PRF1": 3000, "GZMA": 1000})).X
+    array([[500000., 500000.]])
     """
     unit = unit_of(adata)
     if to not in schema.UNITS:
         raise UnknownNameError(f"unknown unit {to!r}.{did_you_mean(to, schema.UNITS)}")
-    if unit != to and (unit, to) not in _STEPS:
+    if library_size not in LIBRARY_SIZES:
+        hint = did_you_mean(library_size, LIBRARY_SIZES)
+        raise UnknownNameError(f"unknown library_size {library_size!r}.{hint}")
+    with_lengths = lengths is not None and (unit, to) in _WITH_LENGTHS
+    if unit != to and (unit, to) not in _STEPS and not with_lengths:
         raise UnitError(f"cannot convert {unit} to {to}: {_why_not(unit, to)}")
+    _refuse_idle(unit, to, lengths=lengths is not None, tmm=library_size == "tmm")
     _check_numbers(adata, unit)
     result = adata.copy()
     if unit != to:
-        result.X = _STEPS[unit, to](adata.X)
-        result.uns["immunosarc"] = {**adata.uns["immunosarc"], "unit": to, "converted_from": unit}
+        result.X = _converted(adata, unit, to, lengths=lengths, tmm=library_size == "tmm")
+        about = {**adata.uns["immunosarc"], "unit": to, "converted_from": unit}
+        result.uns["immunosarc"] = about | ({"library_size": "tmm"} if library_size == "tmm" else {})
     return result
+
+
+def _refuse_idle(unit: str, to: str, *, lengths: bool, tmm: bool) -> None:
+    """Refuse what a conversion would silently not use."""
+    if lengths and (unit, to) not in _WITH_LENGTHS:
+        raise UnitError(f"lengths are not used from {unit} to {to}; they take counts to tpm or log2_tpm")
+    if tmm and (unit, to) not in _WITH_FACTORS:
+        raise UnitError(
+            f"library_size = 'tmm' is not used from {unit} to {to}; it takes counts to cpm or log2_cpm"
+        )
+
+
+def _converted(
+    adata: anndata.AnnData, unit: str, to: str, *, lengths: pd.Series | pd.DataFrame | None, tmm: bool
+) -> Any:
+    if lengths is not None:
+        values = transcripts_per_million(adata.X, _lengths_of(adata, lengths))
+    elif tmm:
+        dense = adata.X.toarray() if sparse.issparse(adata.X) else adata.X
+        values = counts_per_million(adata.X, tmm_factors(dense))
+    else:
+        return _STEPS[unit, to](adata.X)
+    return log2_plus_one(values) if to.startswith("log2") else values
+
+
+def _lengths_of(adata: anndata.AnnData, lengths: pd.Series | pd.DataFrame) -> Any:
+    """Return lengths in the order of the assay, or raise with the genes and samples that have none."""
+    table = lengths.to_frame().T if lengths.ndim == 1 else lengths
+    genes = [name for name in adata.var_names if name not in table.columns]
+    samples = [name for name in adata.obs_names if name not in table.index] if lengths.ndim == 2 else []
+    for what, absent in (("genes", genes), ("samples", samples)):
+        if absent:
+            shown = ", ".join(map(repr, absent[:3]))
+            raise UnitError(
+                f"lengths: {len(absent)} {what} of the assay have none ({shown}); give every length, or leave "
+                "those out of the assay and know that the rest then adds up to a million"
+            )
+    rows = table if lengths.ndim == 1 else table.loc[adata.obs_names]
+    values = rows.loc[:, list(adata.var_names)].to_numpy(dtype=float)
+    if not (np.isfinite(values) & (values > 0)).all():
+        place = int(np.argwhere(~(np.isfinite(values) & (values > 0)))[0][1])
+        raise UnitError(f"lengths: gene {adata.var_names[place]!r} has no length above 0; correct it")
+    return values[0] if lengths.ndim == 1 else values
 
 
 def log_expression(adata: anndata.AnnData) -> anndata.AnnData:
@@ -136,5 +204,5 @@ def _why_not(unit: str, to: str) -> str:
         return "'log2' names no unit below the logarithm"
     lengths = [name.removeprefix("log2_") in _PER_LENGTH for name in (unit, to)]
     if lengths[0] != lengths[1]:
-        return "it needs the length of each gene, which the assay does not have"
+        return "it needs the length of each gene, which the assay does not have; pass lengths = ... with counts"
     return f"it is not offered; {unit} converts to {', '.join(b for a, b in _STEPS if a == unit) or 'nothing'}"

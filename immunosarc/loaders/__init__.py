@@ -1,8 +1,18 @@
 """Files -> Cohort: manifests, text tables, and every reason why a file cannot be read as declared."""
 
 from immunosarc.loaders._draft import draft_manifest
+from immunosarc.loaders._fetch import fetch_files
+from immunosarc.loaders._genes import repair_genes
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import (
+    AssayBlock,
+    Block,
+    Manifest,
+    PatientsBlock,
+    Replicates,
+    SamplesBlock,
+    TableBlock,
+)
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [
@@ -10,11 +20,14 @@ __all__ = [
     "Block",
     "Manifest",
     "ManifestCheck",
+    "PatientsBlock",
     "Replicates",
     "SamplesBlock",
     "TableBlock",
     "check_manifest",
     "draft_manifest",
+    "fetch_files",
     "load_cohort",
     "read_manifest",
+    "repair_genes",
 ]

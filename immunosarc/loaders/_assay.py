@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import anndata
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 
 from immunosarc.cohort import make_assay
 from immunosarc.errors import DataFileError, ManifestError
+from immunosarc.loaders._arrays import read_arrays
 from immunosarc.loaders._clinical import Part, loading_step
-from immunosarc.loaders._expression import Matrix, read_matrix
+from immunosarc.loaders._expression import ARRAY_FILES, Matrix, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._manifest import AssayBlock
+from immunosarc.loaders._naming import read_gene_map
 from immunosarc.loaders._source import Source
+from immunosarc.loaders._wide import read_features
 
 __all__ = ["read_assay"]
 
@@ -40,9 +44,8 @@ def read_assay(
         How several libraries of a sample are combined.
     """
     where, before = f"[assays.{name}]", len(faults)
-    text = source.open(block, where, faults)
     known = frozenset(samples.owners) if samples else frozenset()
-    matrix = read_matrix(text, block, faults, samples=known) if text else None
+    matrix, gone = _read(block, known, source, faults, where=where)
     if matrix is None or samples is None:
         return None
     faults += _link_faults(block.file, matrix, samples)
@@ -51,11 +54,31 @@ def read_assay(
     rows = _rows_of_samples(matrix.libraries, samples.libraries)
     values = _combined(matrix.values, list(rows.values()), rule)
     names = list(rows)
-    left_out = _left_out(matrix.libraries, rows, samples, rule)
+    left_out = gone + _left_out(matrix.libraries, rows, samples, rule)
     frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
     adata = make_assay(frame, unit=block.unit, source=block.file, platform=block.platform)
     adata.uns["immunosarc"] |= _about(block, source)
+    if matrix.log is not None:
+        adata.var = matrix.log.set_axis(adata.var_names)
     return adata, loading_step(f"{block.file}: {name}", len(names), left_out)
+
+
+def _read(
+    block: AssayBlock, known: frozenset[str], source: Source, faults: list[Fault], *, where: str
+) -> tuple[Matrix | None, list[tuple[str, str, str]]]:
+    """Read the file by its kind: numbers, a wide table, or a matrix of text."""
+    if Path(block.file).suffix in ARRAY_FILES and not block.features:
+        genes = read_gene_map(block, source, faults, where=where)
+        path = source.locate(block, faults)
+        return (read_arrays(path, block, faults, samples=known, gene_map=genes) if path else None), []
+    text = source.open(block, where, faults)
+    if text is None:
+        return None, []
+    if block.features:
+        read = read_features(text, block, faults, where=where)
+        return read if read is not None else (None, [])
+    genes = read_gene_map(block, source, faults, where=where)
+    return read_matrix(text, block, faults, samples=known, gene_map=genes), []
 
 
 def _about(block: AssayBlock, source: Source) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -14,10 +14,11 @@ from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._cells import FLAGS, ColumnPlan, parse_number, read_cells, value_problem
 from immunosarc.loaders._fault import Fault, in_lines, listed
 from immunosarc.loaders._manifest import TableBlock, TimeUnit
+from immunosarc.loaders._rules import DAY_COLUMNS, RULES, row_matches, study_day
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._table import RawTable, read_table
 
-__all__ = ["TIMES", "ReadTable", "read_block"]
+__all__ = ["TIMES", "ReadTable", "kept_rows", "read_block"]
 
 TIMES = {"pfs_time": "pfs_days", "os_time": "os_days"}
 """Names for durations in the manifest's time unit -> the day columns they become."""
@@ -85,16 +86,25 @@ def read_block(
         return None
     plans = _plans(block, table, raw, faults, where=where)
     plans = _with_days(plans, where, time_unit, faults)
-    kept = _kept(block, raw, faults, where=where)
+    kept = kept_rows(block, raw, faults, where=where)
     if plans is None or kept is None:
         return None
     stays = kept == ""
     if not stays.any():
-        faults.append(Fault(ManifestError, f"{block.file}: {where} keep leaves no row; {kept.iloc[0]}"))
+        asked = " and ".join(key for key in ("keep", "drop") if getattr(block, key))
+        faults.append(Fault(ManifestError, f"{block.file}: {where} {asked} leaves no row; {kept.iloc[0]}"))
         return None
-    frame, wrong = _read_columns(raw, plans, stays, faults, factor=DAYS_PER[time_unit or "days"])
+    cells = _in_study_days(block, raw, plans, stays, faults, where=where)
+    if cells is None:
+        return None
+    frame, wrong = _read_columns(block.file, cells, plans, faults, factor=DAYS_PER[time_unit or "days"])
+    frame = frame.assign(
+        **{name: _constant(table, name, value, frame.index) for name, value in block.constants.items()}
+    )
     ids = {name: raw.cells.loc[~stays, plans[name].source] for name in _IDS if name in plans}
     left_out = pd.DataFrame({**ids, "reason": kept[~stays]})
+    if block.event_without_time == "missing":
+        frame = _without_lone_events(frame, wrong)
     result = ReadTable(block.file, table, frame, raw, plans, left_out)
     faults += _schema_faults(result, wrong)
     return result
@@ -107,10 +117,12 @@ def _plans(
     if table is schema.PATIENTS:
         known += TIMES
     columns = block.columns or {name: name for name in known if name in raw.cells.columns}
-    found = _column_faults(columns, known, table, raw, where=where)
+    found = _column_faults(columns, known, table, raw, where=where, constants=block.constants)
+    found += _constant_faults(block, table, columns, where=where)
+    found += _transform_faults(block, table, columns, where=where)
     found += [
         f"{where} {what}: {name!r} is not among the columns of this table.{did_you_mean(name, columns)}"
-        for what, names in (("recode", block.recode),)
+        for what, names in (("recode", block.recode), ("transform", block.transform))
         for name in names
         if name not in columns
     ]
@@ -123,6 +135,7 @@ def _plans(
             is_id=name in _IDS,
             recode=block.recode.get(name),
             missing=tuple(block.missing),
+            rule=RULES[block.transform[name]] if name in block.transform else None,
         )
         for name, source in columns.items()
     }
@@ -141,7 +154,13 @@ def _schema_column(table: schema.Table, name: str) -> schema.Column | None:
 
 
 def _column_faults(
-    columns: Mapping[str, str], known: list[str], table: schema.Table, raw: RawTable, *, where: str
+    columns: Mapping[str, str],
+    known: list[str],
+    table: schema.Table,
+    raw: RawTable,
+    *,
+    where: str,
+    constants: Mapping[str, Any],
 ) -> list[str]:
     names = [str(name) for name in raw.cells.columns]
     found = []
@@ -150,19 +169,99 @@ def _column_faults(
             split = _other_delimiter(names)
             hint = split or did_you_mean(source, names)
             found.append(f"{raw.file} line 1: there is no column {source!r} ({where} columns.{name}).{hint}")
-        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-        if name not in known and near:
-            found.append(
-                f"{where} columns: {name!r} is not a column of this table. Did you mean {near[0]!r}? "
-                "A further column needs a name less like one of ours"
-            )
+        found += _misspelt(name, known, f"{where} columns")
+    for name in constants:
+        found += _misspelt(name, known, f"{where} constants")
     needed = [table.index] if table.index else []
     needed += [name for name, column in table.columns.items() if column.required]
     for name in needed:
-        if name not in columns:
+        if name not in columns and name not in constants:
             hint = _other_delimiter(names) or f" The file has {listed(names)}."
             found.append(f'{raw.file}: {where} needs a column for {name!r}: columns = {{ {name} = "..." }}.{hint}')
     return found
+
+
+def _misspelt(name: str, known: list[str], where: str) -> list[str]:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    if name in known or not near:
+        return []
+    return [
+        f"{where}: {name!r} is not a column of this table. Did you mean {near[0]!r}? "
+        "A further column needs a name less like one of ours"
+    ]
+
+
+def _constant_faults(
+    block: TableBlock, table: schema.Table, columns: Mapping[str, str], *, where: str
+) -> list[str]:
+    found = []
+    for name, value in block.constants.items():
+        plan = ColumnPlan(name, name, where, column=_schema_column(table, name))
+        if name in (*_IDS, *TIMES):
+            found.append(f"{where} constants: {name!r} differs from row to row; name its column in columns")
+        elif name in columns:
+            found.append(f"{where} constants: {name!r} is also in columns; keep one")
+        elif problem := value_problem(plan, value):
+            found.append(f"{where} constants.{name}: {problem}")
+    return found
+
+
+def _transform_faults(
+    block: TableBlock, table: schema.Table, columns: Mapping[str, str], *, where: str
+) -> list[str]:
+    found = []
+    for name, rule in block.transform.items():
+        column, gives = _schema_column(table, name), RULES[rule].gives
+        if name in TIMES:
+            found.append(
+                f"{where} transform.{name}: time_unit converts it already; map the column to {TIMES[name]!r}"
+            )
+        elif column is not None and column.kind != gives:
+            found.append(f"{where} transform.{name}: {rule!r} gives a {gives}, the column holds a {column.kind}")
+    if block.day_one is not None and not DAY_COLUMNS & columns.keys():
+        found.append(f"{where} day_one: none of {', '.join(sorted(DAY_COLUMNS))} is among the columns; remove it")
+    return found
+
+
+def _constant(table: schema.Table, name: str, value: Any, index: pd.Index) -> pd.Series:
+    """Return a value that every row has, in the type that a column of the file would have."""
+    kind = {bool: "boolean", str: "string"}.get(type(value), "float64")
+    column = table.columns.get(name)
+    return pd.Series(value, index=index, dtype="float64" if column and column.kind == "number" else kind)
+
+
+def _in_study_days(
+    block: TableBlock,
+    raw: RawTable,
+    plans: Mapping[str, ColumnPlan],
+    stays: pd.Series,
+    faults: list[Fault],
+    *,
+    where: str,
+) -> pd.DataFrame | None:
+    """Return the cells of the rows that stay, columns of ours, dates as study days where day_one says so."""
+    cells = pd.DataFrame({name: raw.cells.loc[stays, plan.source] for name, plan in plans.items()})
+    if block.day_one is None:
+        return cells
+    if block.day_one not in raw.cells.columns:
+        hint = did_you_mean(block.day_one, raw.cells.columns)
+        what = f"{raw.file} line 1: there is no column {block.day_one!r} ({where} day_one).{hint}"
+        faults.append(Fault(ManifestError, what))
+        return None
+    first = raw.cells.loc[stays, block.day_one]
+    for name in sorted(DAY_COLUMNS & plans.keys()):
+        dates, codes = cells[name], {"", *plans[name].missing}
+        days = [
+            text if text.strip() in codes else study_day(text, origin)
+            for text, origin in zip(dates, first, strict=True)
+        ]
+        wrong = [line for line, day in zip(dates.index, days, strict=True) if day is None]
+        if wrong:
+            at = f"{raw.file} {in_lines(wrong)}, columns {plans[name].source!r} and {block.day_one!r}"
+            cure = "write both as YYYY-MM-DD, or leave the day empty"
+            faults.append(Fault(DataFileError, f"{at}: no study day, since one is not a complete date; {cure}"))
+        cells[name] = ["" if day is None else str(day) for day in days]
+    return cells
 
 
 def _other_delimiter(names: list[str]) -> str:
@@ -195,26 +294,55 @@ def _with_days(
     return None if found else {TIMES.get(name, name): plan for name, plan in plans.items()}
 
 
-def _kept(block: TableBlock, raw: RawTable, faults: list[Fault], *, where: str) -> pd.Series | None:
-    """Return, per row, why ``keep`` leaves it out; an empty text where it stays."""
+def _without_lone_events(frame: pd.DataFrame, wrong: pd.Series) -> pd.DataFrame:
+    """Make event flags missing whose time is empty; where the time could not be read a fault says so."""
+    flags = {}
+    for days in TIMES.values():
+        event = days.replace("_days", "_event")
+        if days in frame and event in frame:
+            flags[event] = frame[event].mask(frame[days].isna() & ~wrong)
+    return frame.assign(**flags)
+
+
+class _Rows(Protocol):
+    @property
+    def keep(self) -> dict[str, Any]: ...
+
+    @property
+    def drop(self) -> dict[str, Any]: ...
+
+
+def kept_rows(block: _Rows, raw: RawTable, faults: list[Fault], *, where: str) -> pd.Series | None:
+    """Return, per row, why ``keep`` or ``drop`` leaves it out; an empty text where it stays."""
     reason = pd.Series("", index=raw.cells.index, dtype=object)
-    for column, wanted in block.keep.items():
+    asked = [("keep", *item) for item in block.keep.items()] + [("drop", *item) for item in block.drop.items()]
+    for key, column, wanted in asked:
         if column not in raw.cells.columns:
             hint = did_you_mean(column, raw.cells.columns)
             faults.append(
-                Fault(ManifestError, f"{raw.file} line 1: there is no column {column!r} ({where} keep).{hint}")
+                Fault(ManifestError, f"{raw.file} line 1: there is no column {column!r} ({where} {key}).{hint}")
             )
             return None
         values = wanted if isinstance(wanted, list) else [wanted]
         cells = raw.cells[column]
-        stays = cells.map({text: any(_equals(text, value) for value in values) for text in cells.unique()})
-        words = " or ".join(str(value) for value in values)
-        said = cells.map(lambda text, c=column, w=words: f"{c} is {text or 'empty'}, not {w}")
+        matches = {text: any(_equals(text, value) for value in values) for text in cells.unique()}
+        stays = cells.map({text: found == (key == "keep") for text, found in matches.items()})
+        words = " or ".join(_shown(value) for value in values)
+        ending = f", not {words}" if key == "keep" else ""
+        said = cells.map(lambda text, c=column, end=ending: f"{c} is {text or 'empty'}{end}")
         reason = reason.where(stays.astype(bool) | (reason != ""), said)
     return reason
 
 
+def _shown(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return f"{value.get('starts_with', '')}...{value.get('ends_with', '')}"
+
+
 def _equals(text: str, value: Any) -> bool:
+    if isinstance(value, dict):
+        return row_matches(text, value)
     if isinstance(value, bool):
         return FLAGS.get(text) is value and text not in ("0", "1")
     if isinstance(value, int | float):
@@ -223,12 +351,12 @@ def _equals(text: str, value: Any) -> bool:
 
 
 def _read_columns(
-    raw: RawTable, plans: Mapping[str, ColumnPlan], stays: pd.Series, faults: list[Fault], *, factor: float
+    file: str, cells: pd.DataFrame, plans: Mapping[str, ColumnPlan], faults: list[Fault], *, factor: float
 ) -> tuple[pd.DataFrame, pd.Series]:
-    wrong = pd.Series(False, index=raw.cells.index[stays])
+    wrong = pd.Series(False, index=cells.index)
     read = {}
     for name, plan in plans.items():
-        values, failed = read_cells(raw.file, raw.cells.loc[stays, plan.source], plan, faults)
+        values, failed = read_cells(file, cells[name], plan, faults)
         in_time_unit = plan.name in TIMES
         read[name] = values * factor if in_time_unit else values
         wrong |= failed

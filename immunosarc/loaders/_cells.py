@@ -15,6 +15,7 @@ from immunosarc import schema
 from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
 from immunosarc.loaders._fault import Fault, few, in_lines
 from immunosarc.loaders._privacy import calendar_dates
+from immunosarc.loaders._rules import RULES, Rule
 
 __all__ = ["ColumnPlan", "parse_number", "read_cells", "value_problem"]
 
@@ -50,6 +51,8 @@ class ColumnPlan:
         Code in the file -> value.
     missing : tuple of str
         Codes that mean "missing", beside the empty cell.
+    rule : Rule or None
+        What is done to each value after it was read or recoded.
     """
 
     name: str
@@ -59,6 +62,19 @@ class ColumnPlan:
     is_id: bool = False
     recode: Mapping[str, Any] | None = None
     missing: tuple[str, ...] = field(default=())
+    rule: Rule | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """What a cell has to be: what the rule reads, or what the column holds; None when it is free."""
+        if self.rule is not None:
+            return self.rule.reads
+        return self.column.kind if self.column is not None else None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values allowed before a rule."""
+        return self.column.values if self.column is not None and self.rule is None else ()
 
 
 def parse_number(text: str) -> float | None:
@@ -95,8 +111,10 @@ def read_cells(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault
     parsed = {text: read(text) for text in dict.fromkeys(cells[readable])}
     failed = [text for text, value in parsed.items() if value is None]
     told = []
+    ruled = _ruled(plan, parsed)
+    failed += ruled
     for text in failed:
-        kind, words = problem(text)
+        kind, words = problem(text) if text not in ruled else _no_answer(plan, text)
         at = in_lines(cells.index[readable & (cells == text)])
         told.append(Fault(kind, f"{file} {at}, column {plan.source!r}: {words}"))
     faults += few(told, f"values in column {plan.source!r}")
@@ -104,6 +122,27 @@ def read_cells(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault
     fine = readable & ~wrong
     values[fine] = cells[fine].map(parsed)
     return _typed(values, plan), wrong
+
+
+def _ruled(plan: ColumnPlan, parsed: dict[str, Any]) -> list[str]:
+    """Apply the rule of a column to what was read; return the cells for which it has no answer."""
+    if plan.rule is None:
+        return []
+    without = []
+    for text, value in parsed.items():
+        if value is not None:
+            parsed[text] = plan.rule.apply(value)
+            without += [text] if parsed[text] is None else []
+    return without
+
+
+def _no_answer(plan: ColumnPlan, text: str) -> tuple[type[ImmunosarcError], str]:
+    rule = next(name for name, one in RULES.items() if one is plan.rule)
+    says = plan.rule.says if plan.rule is not None else ""
+    return ManifestError, (
+        f"{text!r} has no answer by the rule {rule!r} ({says}); recode it first, or list it in "
+        f"missing = [{_quoted(text)}] if it means missing"
+    )
 
 
 def _date_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault]) -> pd.Series:
@@ -125,29 +164,28 @@ Problem = Callable[[str], tuple[type[ImmunosarcError], str]]
 
 def _reader(plan: ColumnPlan, cells: pd.Series) -> tuple[Read, Problem]:
     """Return how a cell of this column is read, and what to say when it cannot be."""
-    column = plan.column
     if plan.recode is not None:
         recode = plan.recode
         return recode.get, lambda text: (
             ManifestError,
             f"code {text!r} is not listed in {plan.block} recode.{plan.name}; add it to recode",
         )
-    if column is None:
+    if plan.kind is None:
         return _extra_reader(cells), lambda text: (DataFileError, f"{text!r} cannot be read")
-    if column.kind == "number":
+    if plan.kind == "number":
         return parse_number, lambda text: (DataFileError, _not_a_number(text))
-    if column.kind == "flag":
+    if plan.kind == "flag":
         return FLAGS.get, lambda text: (
             ManifestError,
-            f"{text!r} is not true/false/1/0; say what it means: "
-            f"{plan.block} recode = {{ {plan.name} = {{ {_quoted(text)} = true }} }}, or false",
+            f"{text!r} is not true/false/1/0; "
+            f"say under recode, for {plan.name}, whether {_quoted(text)} means true or false",
         )
-    if column.values:
-        allowed = {value: value for value in column.values}
+    if plan.values:
+        allowed = {value: value for value in plan.values}
         return allowed.get, lambda text: (
             ManifestError,
             f"{text!r} is not one of {', '.join(allowed)}; say what it means: "
-            f'{plan.block} recode = {{ {plan.name} = {{ {_quoted(text)} = "{column.values[0]}" }} }}, '
+            f'{plan.block} recode = {{ {plan.name} = {{ {_quoted(text)} = "{plan.values[0]}" }} }}, '
             "or whichever it is, for every code of the column",
         )
     if plan.is_id:
@@ -181,6 +219,8 @@ def _extra_reader(cells: pd.Series) -> Read:
 def _typed(values: pd.Series, plan: ColumnPlan) -> pd.Series:
     if plan.column is not None:
         kind = plan.column.kind
+    elif plan.rule is not None:
+        kind = plan.rule.gives
     else:
         filled = values.dropna()
         if len(filled) and all(isinstance(value, bool) for value in filled):
@@ -200,15 +240,12 @@ def _typed(values: pd.Series, plan: ColumnPlan) -> pd.Series:
 
 def value_problem(plan: ColumnPlan, value: Any) -> str | None:
     """Return why a recoded value does not fit its column; None when it does."""
-    column = plan.column
-    if column is None:
-        return None
-    if column.kind == "flag" and not isinstance(value, bool):
+    if plan.kind == "flag" and not isinstance(value, bool):
         return f"{value!r} is not true or false"
-    if column.kind == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
+    if plan.kind == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
         return f"{value!r} is not a number"
-    if column.kind == "text" and not isinstance(value, str):
+    if plan.kind == "text" and not isinstance(value, str):
         return f"{value!r} is not text; put it in quotes"
-    if column.values and value not in column.values:
-        return f"{value!r} is not one of {', '.join(column.values)}"
+    if plan.values and value not in plan.values:
+        return f"{value!r} is not one of {', '.join(plan.values)}"
     return None

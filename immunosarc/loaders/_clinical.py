@@ -13,7 +13,7 @@ from immunosarc.loaders._block import ReadTable
 from immunosarc.loaders._fault import Fault, few, in_lines, nearest
 from immunosarc.loaders._manifest import Replicates
 
-__all__ = ["Part", "loading_step", "long_part", "patients_part", "samples_part"]
+__all__ = ["Part", "joined", "loading_step", "long_part", "patients_part", "samples_part"]
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,42 @@ def patients_part(read: ReadTable, faults: list[Fault]) -> Part:
     return Part(patients, gone, loading_step(f"{read.file}: patients", len(frame), _left_out(read)))
 
 
+def joined(patients: Part, read: ReadTable, faults: list[Fault]) -> tuple[Part, Part]:
+    """Add the columns of a further file to the patients.
+
+    Parameters
+    ----------
+    patients : Part
+        As read so far.
+    read : ReadTable
+        The further file.
+    faults : list of Fault
+
+    Returns
+    -------
+    Part, Part
+        The patients with more columns, and the further file itself, whose step is recorded.
+    """
+    more = patients_part(read, faults)
+    twice = [name for name in more.frame.columns if name != "patient_id" and name in patients.frame.columns]
+    if twice:
+        cure = "each column comes from one file; remove it from one of the two"
+        at = read.place(twice[0], [1])
+        faults.append(Fault(ManifestError, f"{at}: {twice[0]!r} is read from another file already; {cure}"))
+        return patients, more
+    frame, orphans = _without_gone_patients(read, read.frame[read.frame["patient_id"].notna()], patients, faults)
+    rows = frame[~frame["patient_id"].duplicated()]
+    merged = patients.frame.merge(rows, on="patient_id", how="left", validate="one_to_one")
+    step = loading_step(f"{read.file}: patients", len(rows), _left_out(read) + orphans)
+    return Part(merged, patients.gone, patients.step), Part(rows, {}, step)
+
+
 def _differences(read: ReadTable, frame: pd.DataFrame, *, by: str, faults: list[Fault]) -> None:
     """Add a fault where two rows of one unit differ in a column, naming both lines."""
     key, unit = frame[by], by.removesuffix("_id")
     first_line = pd.Series(frame.index, index=frame.index).groupby(key).transform("first")
     cure = f"correct the file, or map only columns that are the same in every row of one {unit}"
-    for name in frame.columns.difference([by], sort=False):
+    for name in (one for one in frame.columns if one != by and one in read.plans):
         reference = frame[name].loc[first_line.to_numpy()].set_axis(frame.index)
         same = (frame[name] == reference).fillna(False) | (frame[name].isna() & reference.isna())
         cells = read.raw.cells[read.plans[name].source]

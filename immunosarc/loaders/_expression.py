@@ -5,26 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc import schema
-from immunosarc.errors import DataFileError, ManifestError, UnitError
+from immunosarc.errors import DataFileError, ManifestError, UnitError, did_you_mean
 from immunosarc.loaders._cells import parse_number
 from immunosarc.loaders._fault import Fault, in_lines, listed
+from immunosarc.loaders._genes import ENSEMBL
 from immunosarc.loaders._manifest import AssayBlock
+from immunosarc.loaders._naming import ensembl_fault, named_genes
 from immunosarc.loaders._source import TextFile
 from immunosarc.loaders._table import header_faults, read_header, read_rows
 
-__all__ = ["Matrix", "checked_header", "read_matrix", "read_numbers", "unreadable_cells"]
+__all__ = [
+    "ARRAY_FILES",
+    "Matrix",
+    "checked_header",
+    "finished",
+    "read_matrix",
+    "read_numbers",
+    "unreadable_cells",
+]
+
+ARRAY_FILES = (".h5ad", ".parquet")
+"""Files of numbers and not of text; they have no lines."""
 
 _SHOWN = 5
-_ENSEMBL = re.compile(r"ENS[A-Z]*G[0-9]{11}(\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -37,15 +49,23 @@ class Matrix:
         In the order of the file.
     values : ndarray of shape (n_libraries, n_genes)
         Missing = NaN.
+    log : DataFrame or None
+        What became of each name, indexed by gene; see ``repair_genes``.
     """
 
     libraries: list[str]
     genes: list[str]
     values: NDArray[np.float64]
+    log: pd.DataFrame | None = None
 
 
 def read_matrix(
-    text: TextFile, block: AssayBlock, faults: list[Fault], *, samples: frozenset[str]
+    text: TextFile,
+    block: AssayBlock,
+    faults: list[Fault],
+    *,
+    samples: frozenset[str],
+    gene_map: Mapping[str, str] | None = None,
 ) -> Matrix | None:
     """Read an assay's file; None when it cannot be, and why is added.
 
@@ -53,27 +73,86 @@ def read_matrix(
     ----------
     text : TextFile
     block : AssayBlock
-        Declares unit, orientation and missing codes.
+        Declares unit, orientation, missing codes and how genes are named.
     faults : list of Fault
     samples : frozenset of str
         Known library names: they tell a reader when the orientation is the other way round.
+    gene_map : mapping of str to str, optional
+        Ensembl id -> symbol.
     """
     header = checked_header(text, faults)
-    if header is None:
+    beside = _symbol_column(text, header, block, faults) if header is not None else None
+    if header is None or (block.symbol_column is not None and beside is None):
         return None
     by_genes = block.orientation == "genes_by_samples"
     genes_first = ("gene", "sample") if by_genes else ("sample", "gene")
-    read = read_numbers(text, header, block.missing)
+    read = _read_frame(text, header, block.missing, beside)
     if read is None:
-        faults += unreadable_cells(text, header, block.missing, words=genes_first)
+        faults += unreadable_cells(text, header, block.missing, words=genes_first, beside=beside)
         return None
-    names, numbers = read
-    faults += _name_faults(text, names, what=genes_first[0])
-    genes, libraries = (names, header[1:]) if by_genes else (header[1:], names)
-    faults += _gene_faults(text, genes, libraries, samples, block)
-    values = np.ascontiguousarray(numbers.T) if by_genes else numbers
-    faults += _unit_faults(text.file, Matrix(libraries, genes, values), block)
-    return Matrix(libraries, genes, values)
+    names, numbers, symbols = read
+    others = [name for place, name in enumerate(header) if place not in (0, beside)]
+    repeat = by_genes and block.duplicates is not None
+    found = _name_faults(text, names, what=genes_first[0], repeat=repeat)
+    faults += found
+    genes, libraries = (names, others) if by_genes else (others, names)
+    raw = Matrix(libraries, genes, np.ascontiguousarray(numbers.T) if by_genes else numbers)
+    given = symbols if symbols is not None else gene_map
+    matrix = finished(raw, block, faults, samples=samples, symbols=given)
+    return None if found else matrix
+
+
+def finished(
+    raw: Matrix,
+    block: AssayBlock,
+    faults: list[Fault],
+    *,
+    samples: frozenset[str],
+    symbols: Sequence[str] | Mapping[str, str] | None,
+) -> Matrix | None:
+    """Check numbers and names of a file that was read, and name the genes as declared.
+
+    Parameters
+    ----------
+    raw : Matrix
+        As the file has it.
+    block : AssayBlock
+    faults : list of Fault
+        What is wrong is added here; the matrix is then None.
+    samples : frozenset of str
+        Known library names.
+    symbols : sequence or mapping of str, optional
+        Symbols beside the names, or by Ensembl id.
+    """
+    found = _gene_faults(block.file, raw.genes, raw.libraries, samples, block)
+    found += _unit_faults(block.file, raw, block)
+    faults += found
+    if found:
+        return None
+    libraries = [_without_prefix(name, block.sample_prefix) for name in raw.libraries]
+    if not _renames(block):
+        return Matrix(libraries, raw.genes, raw.values)
+    named = named_genes(raw.genes, raw.values, block, faults, symbols=symbols)
+    return None if named is None else Matrix(libraries, named[1].index.tolist(), *named)
+
+
+def _renames(block: AssayBlock) -> bool:
+    return block.gene_id == "ensembl" or block.repair_symbols or block.duplicates is not None
+
+
+def _without_prefix(name: str, prefix: str | None) -> str:
+    return name.removeprefix(prefix) if prefix else name
+
+
+def _symbol_column(text: TextFile, header: list[str], block: AssayBlock, faults: list[Fault]) -> int | None:
+    if block.symbol_column is None:
+        return None
+    if block.symbol_column in header[1:]:
+        return header.index(block.symbol_column)
+    hint = did_you_mean(block.symbol_column, header[1:])
+    what = f"{text.file} line 1: there is no column {block.symbol_column!r} (symbol_column).{hint}"
+    faults.append(Fault(ManifestError, what))
+    return None
 
 
 def checked_header(text: TextFile, faults: list[Fault]) -> list[str] | None:
@@ -88,23 +167,33 @@ def read_numbers(
     text: TextFile, header: Sequence[str], missing: Sequence[str]
 ) -> tuple[list[str], NDArray[np.float64]] | None:
     """Return the row names and the numbers; None when a cell is neither a number nor missing."""
-    width = len(header)
+    read = _read_frame(text, header, missing, None)
+    return read[:2] if read is not None else None
+
+
+def _read_frame(
+    text: TextFile, header: Sequence[str], missing: Sequence[str], beside: int | None
+) -> tuple[list[str], NDArray[np.float64], list[str] | None] | None:
+    """Return the row names, the numbers, and the text column ``beside`` the names."""
+    words = [0] if beside is None else [0, beside]
+    numeric = [place for place in range(len(header)) if place not in words]
     try:
         frame = pd.read_csv(
             io.BytesIO(text.text),
             sep=text.delimiter,
             header=None,
             skiprows=1,
-            dtype={0: str, **dict.fromkeys(range(1, width), float)},
+            dtype={**dict.fromkeys(numeric, float), **dict.fromkeys(words, str)},
             float_precision="round_trip",
             keep_default_na=False,
-            na_values={column: ["", *missing] for column in range(1, width)},
+            na_values={column: ["", *missing] for column in numeric},
             skip_blank_lines=False,
             encoding="utf-8",
         )
     except (ValueError, OverflowError):  # what pandas says does not name the cell
         return None
-    return frame[0].tolist(), frame.iloc[:, 1:].to_numpy(dtype=np.float64)
+    symbols = frame[beside].tolist() if beside is not None else None
+    return frame[0].tolist(), frame[numeric].to_numpy(dtype=np.float64), symbols
 
 
 def _shape_faults(text: TextFile, header: list[str]) -> list[Fault]:
@@ -158,7 +247,12 @@ def _ragged_lines(text: TextFile, width: int) -> dict[int, int]:
 
 
 def unreadable_cells(
-    text: TextFile, header: Sequence[str], missing: Sequence[str], *, words: tuple[str, str]
+    text: TextFile,
+    header: Sequence[str],
+    missing: Sequence[str],
+    *,
+    words: tuple[str, str],
+    beside: int | None = None,
 ) -> list[Fault]:
     """Name the first cells that are not numbers: the slow way, only after the fast one failed."""
     allowed = {"", *missing}
@@ -166,7 +260,7 @@ def unreadable_cells(
         (f"{text.file} line {line}, {words[0]} {row[0]!r}, {words[1]} {header[column]!r}", cell)
         for line, row in itertools.islice(read_rows(text), 1, None)
         for column, cell in enumerate(row)
-        if column and cell not in allowed and parse_number(cell) is None
+        if column not in (0, beside) and cell not in allowed and parse_number(cell) is None
     )
     cure = "write a decimal point and no thousands separator, or list a code in missing = [...]"
     found = [f"{place}: {cell!r} is not a number; {cure}" for place, cell in itertools.islice(places, _SHOWN)]
@@ -174,14 +268,14 @@ def unreadable_cells(
     return [Fault(DataFileError, reason) for reason in reasons]
 
 
-def _name_faults(text: TextFile, names: list[str], *, what: str) -> list[Fault]:
+def _name_faults(text: TextFile, names: list[str], *, what: str, repeat: bool) -> list[Fault]:
     rows = pd.Series(names, index=range(2, len(names) + 2), dtype=object)
     faults = []
     blank = rows.index[rows.str.strip() == ""]
     if len(blank):
         faults.append(Fault(DataFileError, f"{text.file} {in_lines(blank)}: no {what} name; fill it in"))
     repeated = rows[rows.duplicated(keep=False) & (rows.str.strip() != "")]
-    if len(repeated):
+    if len(repeated) and not repeat:
         first = repeated.iloc[0]
         faults.append(
             Fault(
@@ -195,24 +289,27 @@ def _name_faults(text: TextFile, names: list[str], *, what: str) -> list[Fault]:
 
 
 def _gene_faults(
-    text: TextFile, genes: list[str], libraries: list[str], samples: frozenset[str], block: AssayBlock
+    file: str, genes: list[str], libraries: list[str], samples: frozenset[str], block: AssayBlock
 ) -> list[Fault]:
     if samples.intersection(genes) and not samples.intersection(libraries):
         other = {"genes_by_samples": "samples_by_genes", "samples_by_genes": "genes_by_samples"}[block.orientation]
         return [
             Fault(
                 ManifestError,
-                f"{text.file}: {len(samples.intersection(genes))} sample ids stand where orientation = "
+                f"{file}: {len(samples.intersection(genes))} sample ids stand where orientation = "
                 f"{block.orientation!r} expects genes; declare orientation = {other!r}",
             )
         ]
-    ensembl = [gene for gene in genes if _ENSEMBL.fullmatch(gene)]
+    if block.gene_id == "ensembl":
+        return ensembl_fault(file, genes)
+    ensembl = [gene for gene in genes if ENSEMBL.fullmatch(gene)]
     if 2 * len(ensembl) > len(genes):
         return [
             Fault(
                 ManifestError,
-                f"{text.file}: gene_id = 'symbol' is declared, but {len(ensembl)} of {len(genes)} names are "
-                f"Ensembl ids ({listed(ensembl[:2])}); write gene symbols into the file",
+                f"{file}: gene_id = 'symbol' is declared, but {len(ensembl)} of {len(genes)} names are "
+                f"Ensembl ids ({listed(ensembl[:2])}); declare gene_id = 'ensembl' with symbol_column or "
+                "gene_map, or write gene symbols into the file",
             )
         ]
     return []
@@ -231,11 +328,12 @@ def _unit_faults(file: str, matrix: Matrix, block: AssayBlock) -> list[Fault]:
     faults = []
     for what, sample, gene in schema.unit_problems(matrix.values, block.unit):
         line = (gene if block.orientation == "genes_by_samples" else sample) + 2
+        at = f"{file} line {line}" if Path(file).suffix not in ARRAY_FILES else file
         cure = next(words for start, words in _UNIT_CURES.items() if what.startswith(start))
         faults.append(
             Fault(
                 UnitError,
-                f"{file} line {line}, gene {matrix.genes[gene]!r}, sample {matrix.libraries[sample]!r}: {what}: "
+                f"{at}, gene {matrix.genes[gene]!r}, sample {matrix.libraries[sample]!r}: {what}: "
                 f"{matrix.values[sample, gene]:.10g}; {cure}",
             )
         )

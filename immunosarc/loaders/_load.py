@@ -16,9 +16,9 @@ from immunosarc.cohort import Cohort
 from immunosarc.errors import CohortError, ImmunosarcError, ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._assay import read_assay
 from immunosarc.loaders._block import read_block
-from immunosarc.loaders._clinical import Part, long_part, patients_part, samples_part
+from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._source import Source
 
@@ -134,6 +134,7 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
 @dataclass(frozen=True)
 class _Parts:
     patients: Part | None
+    further: tuple[Part, ...]
     samples: Part | None
     tables: Mapping[str, Part]
     assays: Mapping[str, tuple[Any, Mapping[str, Any]]]
@@ -152,16 +153,16 @@ class _Parts:
 
     def steps(self) -> list[dict[str, Any]]:
         """What each file kept and left out, in the order of reading."""
-        parts = [part for part in (self.patients, self.samples, *self.tables.values()) if part is not None]
+        read = (self.patients, *self.further, self.samples, *self.tables.values())
+        parts = [part for part in read if part is not None]
         return [dict(part.step) for part in parts] + [dict(step) for _, step in self.assays.values()]
 
 
 def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     """Read every block that can be read; a fault in one does not hide those in another."""
     replicates, rules = _replicates(parsed, faults)
-    patients = samples = None
-    if (read := _table(parsed, ("patients",), schema.PATIENTS, source, faults)) is not None:
-        patients = patients_part(read, faults)
+    samples = None
+    patients, further = _patients(parsed, source, faults)
     if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
         samples = samples_part(read, patients, replicates, faults)
     tables, assays = {}, {}
@@ -178,7 +179,27 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
         faults.append(
             Fault(ManifestError, "[samples] is missing; assays need a table that says whose each sample is")
         )
-    return _Parts(patients, samples, tables, assays)
+    return _Parts(patients, further, samples, tables, assays)
+
+
+def _patients(parsed: Parsed, source: Source, faults: list[Fault]) -> tuple[Part | None, tuple[Part, ...]]:
+    """Read the patients, and join to them what stands in further files."""
+    read = _table(parsed, ("patients",), schema.PATIENTS, source, faults)
+    patients = patients_part(read, faults) if read is not None else None
+    block, further = parsed.blocks.get(("patients",)), []
+    for number, more in enumerate(block.also if isinstance(block, PatientsBlock) else []):
+        where = f"[[patients.also]] {number + 1}"
+        unit = _time_unit(parsed)
+        read = read_block(more, schema.PATIENTS, source, faults, where=where, time_unit=unit)
+        if read is not None and patients is not None:
+            patients, part = joined(patients, read, faults)
+            further.append(part)
+    return patients, tuple(further)
+
+
+def _time_unit(parsed: Parsed) -> Any:
+    unit = parsed.raw.get("time_unit")
+    return unit if unit in ("days", "weeks", "months", "years") else None
 
 
 def _table(
@@ -187,9 +208,7 @@ def _table(
     block = parsed.blocks.get(where)
     if not isinstance(block, TableBlock):
         return None
-    unit = parsed.raw.get("time_unit")
-    known = unit if unit in ("days", "weeks", "months", "years") else None
-    return read_block(block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=known)
+    return read_block(block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=_time_unit(parsed))
 
 
 def _known_table(name: str, faults: list[Fault]) -> bool:

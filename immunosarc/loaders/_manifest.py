@@ -9,8 +9,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from immunosarc import schema
 from immunosarc.errors import did_you_mean
+from immunosarc.loaders._genes import merge_fault
+from immunosarc.loaders._rules import RULES
 
-__all__ = ["AssayBlock", "Block", "Manifest", "Replicates", "SamplesBlock", "TableBlock", "TimeUnit"]
+__all__ = [
+    "AssayBlock",
+    "Block",
+    "Manifest",
+    "PatientsBlock",
+    "Replicates",
+    "SamplesBlock",
+    "TableBlock",
+    "TimeUnit",
+]
 
 TimeUnit = Literal["days", "weeks", "months", "years"]
 Plain = str | bool | int | float
@@ -41,21 +52,47 @@ def _platform(value: str) -> str:
 
 
 def _gene_id(value: str) -> str:
-    if value == "ensembl":
-        raise ValueError(
-            "'ensembl' cannot be read in this version; write gene symbols into the file and say gene_id = 'symbol'"
-        )
-    if value != "symbol":
-        raise ValueError(f"{value!r} is not known; 'symbol' is needed")
+    if value not in ("symbol", "ensembl"):
+        raise ValueError(f"{value!r} is not known; 'symbol' or 'ensembl' is needed")
     return value
 
 
 def _plain_values(value: dict[str, Any]) -> dict[str, Any]:
     for key, one in value.items():
         several = one if isinstance(one, list) else [one]
-        if not several or not all(isinstance(item, Plain) for item in several):
-            raise ValueError(f"{key!r}: text, a number or true/false is needed, or a list of them; found {one!r}")
+        if not several or not all(isinstance(item, Plain) or _is_pattern(item) for item in several):
+            raise ValueError(
+                f"{key!r}: text, a number or true/false is needed, or a list of them, or "
+                f"{{ starts_with = ..., ends_with = ... }}; found {one!r}"
+            )
     return value
+
+
+def _is_pattern(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and bool(item)
+        and item.keys() <= {"starts_with", "ends_with"}
+        and all(isinstance(text, str) and text for text in item.values())
+    )
+
+
+def _constants(value: dict[str, Any]) -> dict[str, Any]:
+    for column, one in value.items():
+        if not isinstance(one, Plain):
+            raise ValueError(f"{column!r}: text, a number or true/false is needed; found {one!r}")
+    return value
+
+
+def _rules(value: dict[str, str]) -> dict[str, str]:
+    for column, rule in value.items():
+        if rule not in RULES:
+            raise ValueError(f"{column}: {rule!r} is not a rule.{did_you_mean(rule, RULES)}")
+    return value
+
+
+def _id_rule(value: str) -> str:
+    return _rules({"ids": value})["ids"]
 
 
 def _recodings(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -106,7 +143,9 @@ class Block(_Part):
     url : str, optional
         Where the file can be fetched.
     delimiter : str, optional
-        Needed when the name ends neither in .tsv, .txt nor .csv (each also with .gz).
+        Needed when the name ends neither in .tsv, .txt, .csv (each also with .gz), .xlsx nor .parquet.
+    sheet : str, optional
+        The sheet of an Excel workbook; needed when there are several.
     missing : list of str
         Codes that mean "missing"; an empty cell always does.
     """
@@ -115,6 +154,7 @@ class Block(_Part):
     sha256: Annotated[str, AfterValidator(_sha256)] | None = None
     url: str | None = None
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    sheet: str | None = None
     missing: list[str] = []
 
 
@@ -128,13 +168,44 @@ class TableBlock(Block):
         taken, and no others.
     recode : dict of str to dict
         Our name -> {code in the file -> value}. Every code must be listed.
+    constants : dict
+        Our name -> the value that every row has, where the file has no column for it.
+    transform : dict of str to str
+        Our name -> a rule of the closed vocabulary (``inverted``, ``objective_response``,
+        ``years_to_months``, ``tcga_sample``, ...), applied after ``recode``.
+    day_one : str, optional
+        Column of the file with the date of the first dose. Columns of study days then hold dates
+        (YYYY-MM-DD), and only the study days leave the loader.
     keep : dict
-        Column of the file -> value, or list of values, of the rows that stay.
+        Column of the file -> value, or list of values, of the rows that stay. A value is text,
+        a number, true/false, or ``{ starts_with = "...", ends_with = "..." }``.
+    drop : dict
+        As ``keep``, for the rows that leave.
+    event_without_time : {"missing"}, optional
+        Read an event flag whose time is empty as missing; without it such a row is a mistake.
     """
 
     columns: dict[str, str] = {}
     recode: Annotated[dict[str, dict[str, Any]], AfterValidator(_recodings)] = {}
+    constants: Annotated[dict[str, Any], AfterValidator(_constants)] = {}
+    transform: Annotated[dict[str, str], AfterValidator(_rules)] = {}
+    day_one: str | None = None
     keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    drop: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    event_without_time: Literal["missing"] | None = None
+
+
+class PatientsBlock(TableBlock):
+    """The table of patients.
+
+    Attributes
+    ----------
+    also : list of TableBlock
+        Further files with columns of patients, joined by ``patient_id``: a trial's export keeps
+        responses and times in files of their own. No column may come from two files.
+    """
+
+    also: list[TableBlock] = []
 
 
 class SamplesBlock(TableBlock):
@@ -158,8 +229,22 @@ class AssayBlock(Block):
         One of ``schema.UNITS``.
     orientation : {"genes_by_samples", "samples_by_genes"}
         Which of the two names the rows.
-    gene_id : {"symbol"}
-        How features are named.
+    gene_id : {"symbol", "ensembl"}
+        How features are named. Versions of Ensembl ids are cut off; their symbols come from
+        ``symbol_column`` or ``gene_map``, and a gene without one keeps its id.
+    symbol_column : str, optional
+        Column of a genes-by-samples file, or of the ``var`` of an .h5ad file, that holds the symbols
+        beside the ids (``gene_name``).
+    gene_map : str, optional
+        Path of a table with the columns ``gene_id`` and ``gene_name``.
+    repair_symbols : bool
+        Replace older names and spreadsheet dates where that is safe; see ``repair_genes``.
+    duplicates : {"sum", "mean", "highest_mean"}, optional
+        How rows of the same gene are merged; without it they are refused.
+    layer : str, optional
+        The layer of an .h5ad file to read instead of ``X``.
+    sample_prefix : str, optional
+        What a program put before each sample name and the samples table does not have: R's ``"X"``.
     platform : str, optional
         One of ``schema.PLATFORMS``.
     pseudocount : float, optional
@@ -168,17 +253,66 @@ class AssayBlock(Block):
         Path of a table of gene lengths; kept as declared.
     replicates : Replicates, optional
         Overrides the rule of [samples] for this assay.
+    features : list of str
+        Columns of a table with one row per sample that holds other things too; by default every
+        column is a feature. Needs ``id_column`` and ``orientation = "samples_by_genes"``.
+    id_column : str, optional
+        The column that names the sample, together with ``features``.
+    id_rule : str, optional
+        A rule of ``transform`` (``tcga_sample``) that makes sample ids of that column.
+    keep, drop : dict
+        Rows that stay or leave, together with ``features``; see :class:`TableBlock`.
     """
 
     unit: Annotated[str, AfterValidator(_unit)] = Field(description=f"one of {', '.join(schema.UNITS)}")
     orientation: Literal["genes_by_samples", "samples_by_genes"] = Field(
         description="'genes_by_samples' or 'samples_by_genes'"
     )
-    gene_id: Annotated[str, AfterValidator(_gene_id)] = Field(description="'symbol'")
+    gene_id: Annotated[str, AfterValidator(_gene_id)] = Field(description="'symbol' or 'ensembl'")
+    symbol_column: str | None = None
+    gene_map: str | None = None
+    repair_symbols: bool = False
+    duplicates: str | None = None
+    layer: str | None = None
+    sample_prefix: str | None = None
     platform: Annotated[str, AfterValidator(_platform)] | None = None
     pseudocount: float | None = None
     gene_lengths: str | None = None
     replicates: Replicates | None = None
+    features: list[str] = []
+    id_column: str | None = None
+    id_rule: Annotated[str, AfterValidator(_id_rule)] | None = None
+    keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    drop: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+
+    @model_validator(mode="after")
+    def _features_have_an_id(self) -> AssayBlock:
+        if bool(self.features) != (self.id_column is not None):
+            raise ValueError("features and id_column go together: which columns, and which one names the sample")
+        if self.features and self.orientation != "samples_by_genes":
+            raise ValueError("features are columns, so each row is a sample: orientation = 'samples_by_genes'")
+        if not self.features and (self.keep or self.drop or self.id_rule):
+            raise ValueError("keep, drop and id_rule need features and id_column: the table of which rows leave")
+        return self
+
+    @model_validator(mode="after")
+    def _genes_have_symbols(self) -> AssayBlock:
+        if self.gene_id == "ensembl" and (self.symbol_column is None) == (self.gene_map is None):
+            raise ValueError("gene_id = 'ensembl' needs either symbol_column or gene_map, which give the symbols")
+        if self.gene_id == "symbol" and (self.symbol_column or self.gene_map):
+            raise ValueError("symbol_column and gene_map belong to gene_id = 'ensembl'")
+        h5ad = self.file.endswith(".h5ad")
+        if self.symbol_column and self.orientation != "genes_by_samples" and not h5ad:
+            raise ValueError("symbol_column needs orientation = 'genes_by_samples'; use gene_map")
+        if h5ad and self.orientation != "samples_by_genes":
+            raise ValueError("the rows of an .h5ad file are samples: orientation = 'samples_by_genes'")
+        if self.layer and not h5ad:
+            raise ValueError("layer is for .h5ad files")
+        if self.features and h5ad:
+            raise ValueError("features and id_column are for tables, not for .h5ad files")
+        if self.duplicates is not None and (fault := merge_fault(self.duplicates, self.unit)):
+            raise ValueError(fault)
+        return self
 
     @model_validator(mode="after")
     def _logs_say_their_pseudocount(self) -> AssayBlock:
@@ -206,7 +340,7 @@ class Manifest(_Part):
         Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
     caveats : list of str
         What a reader of the results has to know.
-    patients : TableBlock
+    patients : PatientsBlock
     samples : SamplesBlock, optional
         The clinical tables; ``samples`` is needed for assays.
     assays : dict of str to AssayBlock
@@ -218,7 +352,7 @@ class Manifest(_Part):
 
     Examples
     --------
-    >>> manifest = Manifest(name="toy", patients=TableBlock(file="clinical.tsv"))
+    >>> manifest = Manifest(name="toy", patients=PatientsBlock(file="clinical.tsv"))
     >>> manifest.patients.file
     'clinical.tsv'
     """
@@ -230,7 +364,7 @@ class Manifest(_Part):
     source: str = ""
     time_unit: TimeUnit | None = None
     caveats: list[str] = []
-    patients: TableBlock = Field(description="a table with file, columns, ...")
+    patients: PatientsBlock = Field(description="a table with file, columns, ...")
     samples: SamplesBlock | None = None
     assays: Annotated[dict[str, AssayBlock], AfterValidator(_assay_names)] = {}
     tables: dict[str, TableBlock] = {}

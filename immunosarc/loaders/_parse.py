@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import AssayBlock, Manifest, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
@@ -147,7 +147,7 @@ def _where(error: Mapping[str, Any]) -> Where:
 def _place(inside: Where) -> tuple[Where, type[BaseModel]]:
     """Return the block that some keys stand in, and the model of that block."""
     blocks: dict[str, tuple[int, type[BaseModel]]] = {
-        "patients": (1, TableBlock),
+        "patients": (1, PatientsBlock),
         "samples": (1, SamplesBlock),
         "assays": (2, AssayBlock),
         "tables": (2, TableBlock),
@@ -201,6 +201,8 @@ def _without_unknown_keys(content: Mapping[str, Any], model: type[BaseModel]) ->
     known = {key: value for key, value in content.items() if key in model.model_fields}
     if isinstance(known.get("replicates"), Mapping):
         known["replicates"] = _without_unknown_keys(known["replicates"], Replicates)
+    if isinstance(known.get("also"), list):
+        known["also"] = [_without_unknown_keys(one, TableBlock) for one in known["also"]]
     return known
 
 
@@ -210,7 +212,7 @@ def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[Table
         ("assays", AssayBlock),
     )
     if "patients" in raw:
-        yield ("patients",), TableBlock
+        yield ("patients",), PatientsBlock
     if "samples" in raw:
         yield ("samples",), SamplesBlock
     for group, model in models:

@@ -12,10 +12,13 @@ from pathlib import Path
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._fault import Fault, nearest
 from immunosarc.loaders._manifest import Block
+from immunosarc.loaders._parquet import parquet_text
+from immunosarc.loaders._workbook import sheet_text
 
 __all__ = ["Source", "TextFile", "clean_text"]
 
-_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
+_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t", ".parquet": "\t"}
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Source:
 
     root: Path
     files: dict[str, dict[str, str]] = field(default_factory=dict)
-    _texts: dict[str, bytes | None] = field(default_factory=dict)
+    _texts: dict[tuple[str, str | None], bytes | None] = field(default_factory=dict)
 
     def open(self, block: Block, where: str, faults: list[Fault]) -> TextFile | None:
         """Return the text of a block's file; None when there is none, and why is added."""
@@ -56,19 +59,42 @@ class Source:
                 f"the name ends in none of {', '.join(_DELIMITERS)}; say {where} delimiter = ... "
                 "(a tab, ',', ';' or '|')",
             )
-        if block.file not in self._texts:
-            self._texts[block.file] = self._read(block.file, lambda what: fault(DataFileError, what))
-        text = self._texts[block.file]
+        if block.sheet is not None and Path(block.file).suffix != ".xlsx":
+            fault(ManifestError, f"{where} sheet is for Excel workbooks (.xlsx); remove it, or name the workbook")
+        wanted = (block.file, block.sheet)
+        if wanted not in self._texts:
+            self._texts[wanted] = self._read(block, lambda what: fault(DataFileError, what))
+        text = self._texts[wanted]
         if block.file in self.files:
             self._compare(block, lambda what: fault(DataFileError, what))
         return None if text is None or delimiter is None else TextFile(block.file, text, delimiter)
+
+    def locate(self, block: Block, faults: list[Fault]) -> Path | None:
+        """Return where a file of numbers lies, hashed and compared; None when it cannot be read."""
+
+        def fault(what: str) -> None:
+            faults.append(Fault(DataFileError, f"{block.file}: {what}"))
+
+        path = self._resolve(block.file, fault)
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as failure:
+            fault(f"cannot be read ({failure.strerror}); check the permissions of the file")
+            return None
+        self.files.setdefault(block.file, {"sha256": digest, "status": "unpinned"})
+        before = len(faults)
+        self._compare(block, fault)
+        return None if len(faults) > before else path
 
     def forget(self) -> None:
         """Let the texts go once they are parsed."""
         self._texts.clear()
 
-    def _read(self, file: str, fault: Callable[[str], None]) -> bytes | None:
-        path = self._resolve(file, fault)
+    def _read(self, block: Block, fault: Callable[[str], None]) -> bytes | None:
+        path = self._resolve(block.file, fault)
         if path is None:
             return None
         try:
@@ -76,10 +102,16 @@ class Source:
         except OSError as failure:
             fault(f"cannot be read ({failure.strerror}); check the permissions of the file")
             return None
-        self.files[file] = {"sha256": hashlib.sha256(data).hexdigest(), "status": "unpinned"}
+        self.files[block.file] = {"sha256": hashlib.sha256(data).hexdigest(), "status": "unpinned"}
+        suffix = Path(block.file).suffix
+        if suffix in (".xlsx", ".parquet"):
+            workbook = suffix == ".xlsx"
+            text = sheet_text(data, block.sheet, fault) if workbook else parquet_text(data, fault)
+            return None if text is None else clean_text(text, fault)
         return clean_text(data, fault)
 
-    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+    def target(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        """Return where a file lies or would lie; None when that is not below the data root, and why is told."""
         outside = "the path leaves the data root; give a path below it, with '/' between folders"
         if "\\" in file or not file.isprintable() or Path(file).is_absolute():
             fault(outside)
@@ -87,12 +119,21 @@ class Source:
         try:
             root = self.root.resolve()
             path = (root / file).resolve()
-            if not path.is_relative_to(root):
-                fault(outside)
-            elif path.is_file():
+            if path.is_relative_to(root) and path != root:
                 return path
-            else:
-                fault(_absent(path, root))
+            fault(outside)
+        except (OSError, ValueError, RuntimeError) as failure:
+            fault(f"the path cannot be followed ({failure}); check it and the links on the way")
+        return None
+
+    def _resolve(self, file: str, fault: Callable[[str], None]) -> Path | None:
+        path = self.target(file, fault)
+        if path is None:
+            return None
+        try:
+            if path.is_file():
+                return path
+            fault(_absent(path, self.root.resolve()))
         except (OSError, ValueError, RuntimeError) as failure:
             fault(f"the path cannot be followed ({failure}); check it and the links on the way")
         return None
@@ -132,6 +173,9 @@ def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
         except (OSError, EOFError, zlib.error) as failure:
             fault(f"the gzip stream is broken or cut short ({failure}); get the file again")
             return None
+    if data[:4] == _OLD_EXCEL:
+        fault("this is an old Excel workbook (.xls); save it as .xlsx, or the sheet as tab-separated text (.tsv)")
+        return None
     if data[:4] == b"PK\x03\x04":
         fault("this is a zip archive or an Excel workbook; save the sheet as tab-separated text (.tsv)")
         return None

@@ -101,26 +101,28 @@ def analysis_set(
         refuse_immortal_time(timepoint, endpoint)
     grade = _grades(outcomes, endpoint)
     event = _events(outcomes, endpoint) if grade is None else (grade > 0).where(grade.notna())
-    known = event.notna()
+    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
+    known = event.notna() & table[names].notna().any(axis=1)
     adjusting = _indexed("covariates", covariates, table.index)
     stratifying = _indexed("strata", strata, table.index)
-    names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]
     schema.refuse_response_groups([*names, *adjusting.columns, *stratifying.columns], endpoint.name)
     for frame in (adjusting, stratifying):
         known &= frame.notna().all(axis=1)
-    population = _population(timepoint, endpoint)
+    population = _population(timepoint, endpoint, [*adjusting.columns, *stratifying.columns])
     if landmark_day is not None:
         flow = landmark_flow(table, everyone, endpoint=endpoint.name, landmark_day=landmark_day)
         known &= flow["kept"].to_numpy(dtype=bool)
         population += "; " + landmark_population(table, flow, landmark_day)
+    design, codes = _design_columns(adjusting[known]), _codes(stratifying[known])
+    _refuse_constant_covariates(design, codes)
     return AnalysisSet(
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
         event=event[known].to_numpy(dtype=bool),
         time=_times(outcomes[known], endpoint, landmark_day or 0),
         grade=None if grade is None else grade[known].to_numpy(dtype=float),
-        covariates=_design_columns(adjusting[known]),
-        strata=_codes(stratifying[known]),
+        covariates=design,
+        strata=codes,
         timepoint=timepoint,
         population=population,
         adjusted_for=", ".join(map(str, adjusting.columns)),
@@ -177,8 +179,23 @@ def _design_columns(frame: pd.DataFrame) -> Floats:
     """Numbers as they are, flags as 0/1, text as indicators of all but its first value."""
     if frame.empty:
         return np.zeros((len(frame), 0))
-    dummies = pd.get_dummies(frame.convert_dtypes(), drop_first=True, dtype=float)
-    return dummies.to_numpy(dtype=float)
+    factors = {name: frame[name].astype(object) for name in frame if frame[name].dtype == "category"}
+    plain = frame.assign(**factors).convert_dtypes()  # a category that nobody has is no column
+    return pd.get_dummies(plain, drop_first=True, dtype=float).to_numpy(dtype=float)
+
+
+def _refuse_constant_covariates(design: Floats, codes: NDArray[np.intp]) -> None:
+    """What is constant within every stratum is adjusted for already."""
+    if not design.shape[1] or not len(design):
+        return
+    varies = np.zeros(design.shape[1], dtype=bool)
+    for code in np.unique(codes):
+        varies |= np.ptp(design[codes == code], axis=0) > 0
+    if not varies.all():
+        raise PlanError(
+            "a covariate does not vary among the analyzed patients of any stratum; leave it out, "
+            "the strata adjust for it already."
+        )
 
 
 def _codes(frame: pd.DataFrame) -> NDArray[np.intp]:
@@ -187,6 +204,12 @@ def _codes(frame: pd.DataFrame) -> NDArray[np.intp]:
     return frame.groupby(list(frame.columns), sort=True).ngroup().to_numpy(dtype=np.intp)
 
 
-def _population(timepoint: str, endpoint: schema.Endpoint) -> str:
-    base = f"{endpoint.label.lower()} known, {timepoint} sample measured"
-    return base if timepoint == "pre" else f"{base}; conditional on having an on-treatment sample"
+_CONDITION = {
+    "on": "; conditional on having an on-treatment sample",
+    "post": "; conditional on having a sample after treatment",
+}
+
+
+def _population(timepoint: str, endpoint: schema.Endpoint, also_known: list[str]) -> str:
+    known = ", ".join(map(str, dict.fromkeys([endpoint.label.lower(), *also_known])))
+    return f"{known} known, {timepoint} sample measured{_CONDITION.get(timepoint, '')}"

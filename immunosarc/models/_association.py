@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import schema, stats
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
 from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_set
 from immunosarc.models._family import family_wise
@@ -73,8 +74,9 @@ def associate(
     DataFrame
         ``schema.ASSOCIATION``, one row per feature in the order of the table. Ratios are logs.
         ``detectable_80`` is the smallest effect found with 80% power when the test has to pass
-        the family's own threshold; ``noise_ceiling`` is that threshold as an effect. Both come
-        from n, events, split and spread, never from the observed effect.
+        the family's own threshold, from n, events, split and spread, never from the observed
+        effect. ``noise_ceiling`` is that threshold: the permuted statistic (standard normal under
+        no association) that the best of the family exceeds by chance with probability ``alpha``.
 
     Raises
     ------
@@ -136,7 +138,8 @@ def associate(
             "status": fits.status,
         }
     )
-    return schema.ASSOCIATION.check(_scaled(rows, data) if per_sd else rows)
+    rows = schema.ASSOCIATION.check(_scaled(rows, data) if per_sd else rows)
+    return marked(rows, simulated=is_simulated(outcomes))
 
 
 _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")
@@ -165,7 +168,7 @@ def _scaled(rows: pd.DataFrame, data: AnalysisSet) -> pd.DataFrame:
     if not rows["measure"].iloc[0].startswith("log_") or MODELS[rows["model"].iloc[0]].facts.get("split"):
         return rows
     spread = spreads(data)
-    columns = [*_EFFECT, "detectable_80", "noise_ceiling"]
+    columns = [*_EFFECT, "detectable_80"]
     return rows.assign(**{name: rows[name] * spread for name in columns}, measure=rows["measure"] + "_per_sd")
 
 

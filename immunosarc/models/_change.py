@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import schema, stats
-from immunosarc.cohort import Cohort
+from immunosarc.cohort import Cohort, marked
 from immunosarc.errors import CohortError
 
 __all__ = ["RESPONSE_GROUPS", "compare_timepoints", "pair_timepoints"]
@@ -73,7 +73,8 @@ def pair_timepoints(
     ]
     pairs = pd.concat(parts, ignore_index=True) if parts else schema.PAIRED.empty()
     unscored = (pairs["status"] == "ok") & pairs["change"].isna()
-    return schema.PAIRED.check(pairs.assign(status=pairs["status"].mask(unscored, "feature is missing")))
+    pairs = schema.PAIRED.check(pairs.assign(status=pairs["status"].mask(unscored, "feature is missing")))
+    return marked(pairs, simulated=cohort.simulated)
 
 
 def compare_timepoints(
@@ -153,7 +154,7 @@ def compare_timepoints(
     result = pd.concat(parts, ignore_index=True).assign(
         before=before, after=after, alpha=alpha, stamp="exploratory"
     )
-    return schema.CHANGE.check(result)
+    return marked(schema.CHANGE.check(result), simulated=cohort.simulated)
 
 
 def _group_rows(changes: np.ndarray, alpha: float, n_permutations: int, seed: int) -> dict[str, np.ndarray]:
@@ -170,7 +171,7 @@ def _group_rows(changes: np.ndarray, alpha: float, n_permutations: int, seed: in
         "p_value": test.p_value,
         "p_maxt": stats.step_down_maxt(test.statistic, stats.signed_rank_null(changes, signs)),
         "q_value": stats.benjamini_hochberg(test.p_value),
-        "status": test.status,
+        "status": np.where(test.status == "ok", shift.status, test.status),
     }
 
 

@@ -24,7 +24,7 @@ def family_wise(
     return {
         "p_maxt": stats.step_down_maxt(statistic, null),
         "detectable_80": reachable(measure, data, threshold, power=0.80),
-        "noise_ceiling": reachable(measure, data, threshold, power=0.50),
+        "noise_ceiling": np.where(np.isnan(statistic), np.nan, threshold),
     }
 
 

@@ -90,10 +90,7 @@ def _reasons(reasons: pd.Series) -> list[str]:
     patterns = texts.map(lambda text: _NUMBER.sub("…", text))
     counts = patterns.value_counts(sort=False).sort_values(ascending=False, kind="stable")
     alike = {pattern: texts[patterns == pattern].unique() for pattern in counts.index}
-    named = [
-        f"{alike[pattern][0] if len(alike[pattern]) == 1 else pattern} ({count})"
-        for pattern, count in counts.items()
-    ]
+    named = [f"{_in_one(list(alike[pattern]))} ({count})" for pattern, count in counts.items()]
     more = len(named) - _MOST_REASONS
     return named if more <= 0 else [*named[:_MOST_REASONS], f"and {counted(more, 'other reason')}"]
 
@@ -108,6 +105,13 @@ class _Box:
     height: float
     left: float
     parent: int | None
+
+
+def _in_one(texts: list[str]) -> str:
+    """Return reasons that differ in numbers only as one; a number that they share stays."""
+    numbers = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    shown = iter(values[0] if len(set(values)) == 1 else "…" for values in numbers)
+    return _NUMBER.sub(lambda _: next(shown), texts[0])
 
 
 def attrition(flow: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

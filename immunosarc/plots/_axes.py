@@ -13,6 +13,8 @@ from immunosarc.plots._words import number_text
 __all__ = ["current", "fitted_font", "footnote", "plain", "ratio_axis", "say_why", "titled"]
 
 SIMULATED = "SIMULATED"
+_FEWEST_TICKS = 3
+_FINER = ((0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0), (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6), (0.95, 1.0, 1.05))
 _FINE_DECADES, _MOST_DECADES = 2.2, 7
 _PLAIN = 10000
 
@@ -83,5 +85,9 @@ def ratio_axis(ax: Axes, limits: tuple[float, float]) -> None:
     decades = range(int(np.floor(first)), int(np.ceil(last)) + 1)
     ticks = [step * 10.0**decade for decade in decades if decade % every == 0 for step in steps]
     shown = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
+    for finer in _FINER:  # a narrow axis still needs three numbers to be read
+        if len(shown) >= _FEWEST_TICKS:
+            break
+        shown = [tick for tick in finer if limits[0] <= tick <= limits[1]]
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks(shown, [f"{tick:,.10g}" if tick < _PLAIN else number_text(tick) for tick in shown])

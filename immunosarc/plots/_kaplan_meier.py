@@ -104,7 +104,8 @@ def _curve(ax: Axes, part: pd.DataFrame, *, name: str, style: Style) -> Line2D:
         linewidth=1.8,
         label=label,
     )
-    band = part.dropna(subset=["conf_low", "conf_high"])
+    limits = ["conf_low", "conf_high"]
+    band = part.assign(**part[limits].ffill()).dropna(subset=limits)  # up to where the curve ends at 0
     ax.fill_between(
         band["time"].to_numpy(float),
         band["conf_low"].to_numpy(float),

@@ -22,8 +22,7 @@ def rates(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     summary : DataFrame
-        ``schema.SUMMARY``; rows in months are not drawn. A rate that could not be computed keeps
-        its row and says why.
+        ``schema.SUMMARY``; rows in months, and rates recorded of no patient, are not drawn.
     ax : Axes, optional
         Where to draw; pyplot's current Axes when absent.
 
@@ -38,7 +37,8 @@ def rates(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'no rate was computed'
     """
     table = schema.SUMMARY.check(summary)
-    rows = table[table["unit"] == "proportion"].reset_index(drop=True)
+    recorded = table["measure"].isin(table.loc[table["n"] > 0, "measure"])
+    rows = table[(table["unit"] == "proportion") & recorded].reset_index(drop=True)
     ax = current(ax)
     most = rows["n"].max() if len(rows) else np.nan
     titled(ax, f"Rates with their intervals, n up to {0 if pd.isna(most) else most:.0f}", summary)
@@ -110,5 +110,5 @@ def _scales(ax: Axes, labels: list[str], *, font: float) -> None:
     ax.set_xticks(range(0, 101, 20), [f"{tick}%" for tick in range(0, 101, 20)])
     ax.grid(axis="x", color=GRID, linewidth=0.6)
     ax.set_axisbelow(True)
-    ax.set_xlabel("Patients")
+    ax.set_xlabel("Share of patients")
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -35,9 +35,9 @@ _KEY_BELOW = 38.0
 def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6) -> Axes:
     """Draw every feature of a family at once, against what pure noise would have shown.
 
-    Right and left of the middle is the effect, upward its own p-value. The shaded band holds the
-    best of as many noise features in 95 of 100 permutations: a point inside it is what
-    chance gives to somebody who looks at a whole panel.
+    Right and left of the middle is the effect, upward its own p-value. The shaded band is the noise
+    ceiling: the best of as many noise features stays in it in 1 - alpha of the permutations, so a
+    point inside it is what chance gives to somebody who looks at a whole panel.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6)
 
     Notes
     -----
-    A ratio per unit has its own ceiling for each feature, because the units differ: it is then drawn
-    as a bar at the height of the feature. Ceilings within 5% of each other are drawn as one band, the
-    widest; the smallest detectable effect is drawn only where the family shares it.
+    The ceiling is that of the permuted statistic, drawn at the height of its normal p-value; a model
+    whose own p-value comes from another statistic may differ from it by a little. The smallest
+    detectable effect is drawn only where the family shares it (within 5%).
 
     Examples
     --------
@@ -84,8 +84,8 @@ def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6)
     x = how.shown(drawn["estimate"])
     y = -np.log10(drawn["p_value"].clip(lower=_FLOOR).to_numpy(float))
     reach = _reach(drawn, how)
-    _scales(ax, y, how=how, reach=reach)
-    handles = _chance(ax, drawn, y, how=how) + _points(ax, drawn, x, y)
+    _scales(ax, np.append(y, np.nan_to_num(_ceiling(drawn))), how=how, reach=reach)
+    handles = _chance(ax, drawn, how=how) + _points(ax, drawn, x, y)
     _names(ax, drawn, x, y, top=top)
     _key(ax, handles)
     lost = len(table) - len(drawn)
@@ -111,7 +111,7 @@ def _key(ax: Axes, handles: list[Any]) -> None:
 
 def _size(table: pd.DataFrame) -> str:
     n, events = table["n"].max(), table["n_events"].max()
-    counts = f"n = {0 if pd.isna(n) else n:.0f} ({0 if pd.isna(events) else events:.0f} with the event)"
+    counts = f"n = {0 if pd.isna(n) else n:.0f} ({0 if pd.isna(events) else events:.0f} with the endpoint)"
     return f"{counted(len(table), 'feature')} in the family, {counts}"
 
 
@@ -133,8 +133,7 @@ def _either_side(value: float, how: Measure) -> tuple[float, float]:
 
 def _reach(drawn: pd.DataFrame, how: Measure) -> tuple[float, float]:
     null = 0.0 if how.ratio else how.null
-    values = [*drawn["estimate"].to_numpy(float), _shared(drawn["noise_ceiling"], how)]
-    far = np.nanmax(np.abs(np.asarray(values) - null))
+    far = np.nanmax(np.abs(drawn["estimate"].to_numpy(float) - null))
     detectable = _shared(drawn["detectable_80"], how) - null
     far = 1.12 * (detectable if far < detectable < 2 * far else far)
     if not how.ratio and how.name.startswith("auc"):
@@ -156,19 +155,22 @@ def _scales(ax: Axes, y: np.ndarray, *, how: Measure, reach: tuple[float, float]
     ax.set_ylabel("-log10 p of the feature alone")
 
 
-def _chance(ax: Axes, drawn: pd.DataFrame, y: np.ndarray, *, how: Measure) -> list[Patch | Line2D]:
+def _ceiling(drawn: pd.DataFrame) -> float:
+    """Return the noise ceiling as a height: -log10 of the two-sided normal p of that statistic."""
+    statistic = drawn["noise_ceiling"].max()
+    return float("nan") if pd.isna(statistic) else -math.log10(max(math.erfc(statistic / math.sqrt(2)), _FLOOR))
+
+
+def _chance(ax: Axes, drawn: pd.DataFrame, *, how: Measure) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = []
-    ceiling, detectable = (_shared(drawn[name], how) for name in ("noise_ceiling", "detectable_80"))
+    ceiling, detectable = _ceiling(drawn), _shared(drawn["detectable_80"], how)
     if np.isfinite(ceiling):
-        low, high = _either_side(ceiling, how)
-        ax.axvspan(low, high, color=ORANGE, alpha=0.16, linewidth=0, zorder=0)
-        for edge in (low, high):
-            ax.axvline(edge, color=ORANGE, linewidth=1.2, zorder=1)
-        handles.append(Patch(facecolor=ORANGE, alpha=0.3, label=f"noise ceiling: {_seen(high, how)}"))
-    elif drawn["noise_ceiling"].notna().any():
-        ends = np.array([_either_side(value, how) for value in drawn["noise_ceiling"].to_numpy(float)])
-        ax.hlines(y, ends[:, 0], ends[:, 1], color=ORANGE, alpha=0.35, linewidth=1.5, zorder=0)
-        handles.append(Line2D([], [], color=ORANGE, alpha=0.6, label="noise ceiling, each feature its own"))
+        ax.axhspan(0, ceiling, color=ORANGE, alpha=0.16, linewidth=0, zorder=0)
+        ax.axhline(ceiling, color=ORANGE, linewidth=1.2, zorder=1)
+        share = f"{drawn['alpha'].max():.0%}"
+        handles.append(
+            Patch(facecolor=ORANGE, alpha=0.3, label=f"noise ceiling: passed by chance in {share} of shuffles")
+        )
     if np.isfinite(detectable):
         pair = _either_side(detectable, how)
         look: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}

@@ -33,6 +33,7 @@ DASH = "–"
 CONDITIONAL = "conditional on having an on-treatment sample"
 """What an on-treatment feature can speak for; a patient must have lived to have it."""
 
+_CONDITIONS = {"on": CONDITIONAL, "post": "conditional on having a sample after treatment"}
 _WHEN = {"pre": "before treatment", "on": "on treatment", "post": "after treatment"}
 _MODELS = {
     "mann_whitney": "Mann-Whitney",
@@ -327,7 +328,7 @@ def family_condition(associations: pd.DataFrame) -> str:
     >>> family_condition(pd.DataFrame({"timepoint": ["on"]}))
     'conditional on having an on-treatment sample'
     """
-    return CONDITIONAL if associations["timepoint"].iloc[0] == "on" else ""
+    return _CONDITIONS.get(str(associations["timepoint"].iloc[0]), "")
 
 
 def stratum_label(stratum: str) -> str:

@@ -92,20 +92,22 @@ def _survivors(study: Study) -> list[str]:
             f"No association stays below {alpha} after counting the features of its family. That does not show "
             "that none exists: see the smallest effect this study could have found."
         ]
-    named = [_association(row) for _, row in left.sort_values("p_maxt", kind="stable").head(_NAMED).iterrows()]
-    more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-    n_families = table["family"].nunique()
+    leads = left.sort_values("p_maxt", kind="stable").drop_duplicates(["feature", "timepoint", "endpoint"])
+    named = [_association(row) for _, row in leads.head(_NAMED).iterrows()]
+    more = f"; and {len(leads) - _NAMED} more" if len(leads) > _NAMED else ""
+    asked = table.assign(panel=table["family"].str.rsplit("/", n=1).str[-1])
+    n_questions = len(asked.drop_duplicates(["timepoint", "endpoint", "panel"]))
     return [
-        f"Below {alpha} after counting the features of the family: {'; '.join(named)}{more}. With "
-        f"{n_families} families, chance alone gives up to about {n_families * study.plan.alpha:.2g} "
-        "families with such a finding."
+        f"Below {alpha} after counting the features of the family: {'; '.join(named)}{more}. The tests ask "
+        f"{n_questions} different questions (timepoint, endpoint, panel); chance alone answers up to about "
+        f"{n_questions * study.plan.alpha:.2g} of them with such a finding."
     ]
 
 
 def _association(row: pd.Series) -> str:
     how = plots.measure(str(row["measure"]))
     text = plots.interval_text(row["estimate"], row["conf_low"], row["conf_high"], how=how)
-    condition = f", {plots.CONDITIONAL}" if row["timepoint"] == "on" else ""
+    condition = f", {said}" if (said := plots.family_condition(row.to_frame().T)) else ""
     endpoint = plots.endpoint_label(str(row["endpoint"])).lower()
     return (
         f"{row['feature']} ({row['timepoint']}{condition}) and {endpoint}, {how.label} {text}, "
@@ -121,9 +123,21 @@ def _changes(study: Study) -> str:
     scope = f"{table['feature'].nunique()} features in {table['family'].nunique()} families of change"
     if left.empty:
         return f"Of {scope} from before to on treatment none stays below {alpha} after counting its family."
-    names = list(dict.fromkeys(left.sort_values("p_maxt", kind="stable")["feature"]))
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"Of {scope}, these stay below {alpha} after counting their family: {', '.join(names[:_NAMED])}{more}."
+    leads = left.sort_values("p_maxt", kind="stable")
+    named = "; ".join(_shift(row) for _, row in leads.head(_NAMED).iterrows())
+    more = f"; and {len(leads) - _NAMED} more in tables/changes.tsv" if len(leads) > _NAMED else ""
+    return f"Of {scope}, these stay below {alpha} after counting their family: {named}{more}."
+
+
+def _shift(row: pd.Series) -> str:
+    limits = ", ".join(
+        plots.DASH if pd.isna(row[end]) else f"{row[end]:+.2f}" for end in ("conf_low", "conf_high")
+    )
+    who = "all patients" if row["group"] == "all" else row["group"]
+    return (
+        f"{row['feature']} in {who} ({row['n']:.0f} pairs) {row['hodges_lehmann']:+.2f} [{limits}], "
+        f"p maxT {plots.p_text(row['p_maxt'])}"
+    )
 
 
 def _detectable(study: Study) -> str:
@@ -137,7 +151,7 @@ def _detectable(study: Study) -> str:
         endpoint = plots.endpoint_label(str(row["endpoint"])).lower()
         return (
             f"Smallest effect on {endpoint} that could be found with 80% power ({row['n']:.0f} patients, "
-            f"{row['n_events']:.0f} with the event, {len(part)} features in the family): {how.label} "
+            f"{row['n_events']:.0f} with the endpoint, {len(part)} features in the family): {how.label} "
             f"{how.text(row['detectable_80'])} or its mirror image. Anything weaker would go unseen more often "
             "than one time in five."
         )

@@ -134,10 +134,11 @@ def _heatmap(study: Study) -> Iterator[_Order]:
     if scores.empty or not len(scores.columns):
         return
     rows = scores.select_dtypes("number").shape[1]
+    order = "response and histology" if "histology" in study.cohort.patients else "response"
     left_out = f" {absent} signatures without any score are not shown." if absent else ""
     caption = (
         f"{rows} signature scores of {len(scores)} samples, each scaled over the samples shown, for display only; "
-        f"samples ordered by timepoint, response and histology.{left_out}"
+        f"samples ordered by timepoint and {order}.{left_out}"
     )
     size = (8.2, max(2.4, 0.125 * rows + 0.8))
     yield _Order("heatmap", "heatmap", "heatmap", caption, size, lambda ax: plots.heatmap(scores, tracks, ax=ax))
@@ -157,7 +158,9 @@ def _associations(study: Study) -> Iterator[_Order]:
 
         yield _Order(f"forest_{family}", "association", family, caption, (4.6, 0.24 * (rows + 0.6)), forest)
         if part["p_value"].notna().sum() >= _VOLCANO_FROM:
-            caption = f"Volcano plot. {about}, family {family}: every feature against the noise ceiling."
+            caption = (
+                f"Volcano plot. {about}, family {family}: every feature, and how high the best of noise gets."
+            )
             yield _Order(f"volcano_{family}", "association", family, caption, (6.4, 3.8), volcano)
 
 

@@ -1,10 +1,14 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
+from immunosarc.schema._applicability import APPLICABILITY
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
+from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
     EXPOSURES,
+    LESION_STATUS,
     LESIONS,
     LONG_TABLES,
     MEDICATIONS,
@@ -12,6 +16,7 @@ from immunosarc.schema._clinical import (
     RESPONSES,
     SAMPLES,
     TIMEPOINTS,
+    VISIT_RESPONSES,
 )
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
@@ -20,6 +25,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -36,23 +42,31 @@ from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
     "ADVERSE_EVENTS",
+    "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
     "ATTRITION",
+    "CELLS",
+    "CELL_OUTPUTS",
     "CHANGE",
+    "CLASSES",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "ENDPOINTS",
     "EXPOSURES",
     "LESIONS",
+    "LESION_STATUS",
     "LONG_TABLES",
     "MEDICATIONS",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PLACEMENT",
     "PLATFORMS",
+    "RECIST",
     "RESPONSES",
+    "RESPONSE_COURSE",
     "SAMPLES",
     "SIX_MONTHS_DAYS",
     "STAMPS",
@@ -60,6 +74,7 @@ __all__ = [
     "SURVIVAL_CURVE",
     "TIMEPOINTS",
     "UNITS",
+    "VISIT_RESPONSES",
     "Column",
     "Endpoint",
     "Problem",

@@ -7,23 +7,35 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from immunosarc.schema._table import Column, Problem, Table
+from immunosarc.schema._table import Column, Problem, RowRule, Table
 
 __all__ = [
     "ADVERSE_EVENTS",
     "ASSESSMENTS",
     "EXPOSURES",
     "LESIONS",
+    "LESION_STATUS",
     "LONG_TABLES",
     "MEDICATIONS",
     "PATIENTS",
     "RESPONSES",
     "SAMPLES",
     "TIMEPOINTS",
+    "VISIT_RESPONSES",
 ]
 
 RESPONSES = ("CR", "PR", "SD", "PD", "NE")
 """Best overall response by RECIST 1.1, from best to not evaluable."""
+
+VISIT_RESPONSES = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
+"""Response at one visit; NON-CR/NON-PD is for patients without a target lesion."""
+
+LESION_STATUS = {
+    "target": ("absent", "too_small", "merged", "split", "treated", "not_assessed"),
+    "non_target": ("absent", "present", "too_small", "progression", "treated", "not_assessed"),
+    "new": ("unequivocal", "equivocal", "absent", "not_assessed"),
+}
+"""What may be said of a lesion beside its diameter, by its role; empty means measured."""
 
 TIMEPOINTS = ("pre", "on", "post")
 """Before treatment, on treatment, and at or after progression."""
@@ -97,6 +109,7 @@ PATIENTS = Table(
         "death_day": Column("number", f"death; {_DAY}"),
         "last_alive_day": Column("number", f"last known alive; {_DAY}"),
         "data_cut_day": Column("number", f"data cut; {_DAY}"),
+        "new_therapy_day": Column("number", f"start of another anticancer therapy; {_DAY}"),
         "treatment_related_grade_3_4": Column(
             "flag", "had a treatment-related adverse event of CTCAE grade 3 or 4"
         ),
@@ -125,24 +138,62 @@ SAMPLES = Table(
 )
 
 
-def _long(name: str, **columns: Column) -> Table:
+def _long(name: str, *rules: RowRule, **columns: Column) -> Table:
     patient = Column("text", "the patient", required=True, filled=True)
-    return Table(name, {"patient_id": patient, **columns}, rules=(_no_day_zero,))
+    return Table(name, {"patient_id": patient, **columns}, rules=(_no_day_zero, *rules))
+
+
+def _status_fits_role(frame: pd.DataFrame) -> list[Problem]:
+    if "status" not in frame:
+        return []
+    found = []
+    for role, allowed in LESION_STATUS.items():
+        wrong = (frame["role"] == role) & frame["status"].notna() & ~frame["status"].isin(allowed)
+        if wrong.any():
+            rows = tuple(int(i) for i in wrong.to_numpy(dtype=bool).nonzero()[0])
+            shown = sorted(frame.loc[wrong, "status"].unique())
+            found.append(
+                Problem("status", f"{shown} is not for a {role} lesion, which has {list(allowed)},", rows)
+            )
+    return found
+
+
+def _absent_has_no_size(frame: pd.DataFrame) -> list[Problem]:
+    if "status" not in frame or "diameter_mm" not in frame:
+        return []
+    gone = frame["status"].isin(["absent", "merged", "not_assessed"]) & (frame["diameter_mm"] > 0)
+    rows = tuple(int(i) for i in gone.to_numpy(dtype=bool).nonzero()[0])
+    return (
+        [Problem("diameter_mm", "above 0 on a lesion that is absent, merged or not assessed", rows)]
+        if rows
+        else []
+    )
 
 
 LESIONS = _long(
     "lesions",
+    _status_fits_role,
+    _absent_has_no_size,
     study_day=Column("number", f"scan; {_DAY}", required=True, filled=True),
     lesion_id=Column("text", "the lesion, the same at every visit", required=True, filled=True),
     role=Column("text", "role by RECIST 1.1", required=True, filled=True, values=("target", "non_target", "new")),
     diameter_mm=Column("number", "longest diameter, or short axis of a node; mm", low=0),
     nodal=Column("flag", "whether it is a lymph node"),
     reader=Column("text", "who measured"),
+    method=Column("text", "how it was imaged: CT, MRI, FDG-PET, ..."),
+    status=Column(
+        "text",
+        "what the diameter does not say: absent, too_small to measure (5 mm unless given), merged into another "
+        "lesion, a part of a split one (lesion_id = lesion, dot, part), treated locally, not_assessed; of a "
+        "non-target present or unequivocal progression; of a new lesion unequivocal or equivocal",
+        values=tuple(dict.fromkeys(one for allowed in LESION_STATUS.values() for one in allowed)),
+    ),
 )
 ASSESSMENTS = _long(
     "assessments",
     study_day=Column("number", f"visit; {_DAY}", required=True, filled=True),
-    overall_response=Column("text", "response called at this visit", values=RESPONSES),
+    overall_response=Column("text", "response called at this visit", values=VISIT_RESPONSES),
+    target_response=Column("text", "response of the target lesions called at this visit", values=RESPONSES),
     reader=Column("text", "who called it"),
 )
 EXPOSURES = _long(

@@ -109,6 +109,12 @@ def _features_are_numbers(frame: pd.DataFrame) -> list[Problem]:
     ]
 
 
+def _pre_means_before(frame: pd.DataFrame) -> list[Problem]:
+    late = ((frame["timepoint"] == "pre") & (frame["measured_day"] > 1)).to_numpy(dtype=bool, na_value=False)
+    rows = tuple(int(i) for i in late.nonzero()[0])
+    return [Problem("measured_day", "after day 1 on a 'pre' feature", rows)] if rows else []
+
+
 PATIENT_FEATURES = Table(
     "patient_features",
     {
@@ -117,7 +123,7 @@ PATIENT_FEATURES = Table(
         "status": _STATUS,
     },
     index="patient_id",
-    rules=(_features_are_numbers,),
+    rules=(_features_are_numbers, _pre_means_before),
 )
 
 COVERAGE = Table(
@@ -160,7 +166,9 @@ ASSOCIATION = Table(
         "q_value": _number("Benjamini-Hochberg within the family", low=0, high=1),
         "alpha": _number("family-wise error that p_maxt is held against", low=0, high=1),
         "detectable_80": _number("smallest effect detectable with 80% power at the family's alpha"),
-        "noise_ceiling": _number("effect that the best of the family exceeds by chance with probability alpha"),
+        "noise_ceiling": _number(
+            "|statistic| that the best of the family exceeds by chance with probability alpha"
+        ),
         "family": _text("timepoint/endpoint/model/panel", filled=True),
         "stamp": _text("confirmatory, exploratory or deviation", filled=True, values=STAMPS),
         "status": _STATUS,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -176,7 +177,13 @@ class Table:
             for name, column in self.columns.items()
             if column.kind == "text" and name in placed.columns and not placed.columns.has_duplicates
         }
-        return placed.assign(**blank)
+        unknown = {
+            name: placed[name].astype(object).where(placed[name].notna(), np.nan)
+            for name, column in self.columns.items()
+            if column.kind == "number" and name in placed.columns and not placed.columns.has_duplicates
+            if placed[name].dtype == object
+        }
+        return placed.assign(**blank, **unknown)
 
     def _structure_problems(self, frame: pd.DataFrame) -> list[Problem]:
         found = [
@@ -197,6 +204,8 @@ class Table:
     def _index_problems(self, frame: pd.DataFrame) -> list[Problem]:
         if self.index is None:
             return []
+        if len(frame) and isinstance(frame.index, pd.RangeIndex) and frame.index.name != self.index:
+            return [Problem(self.index, "column is missing")]
         ids = pd.Series(frame.index, dtype=object)
         blank = ids.isna() | (ids.astype(str).str.strip() == "")
         found = []

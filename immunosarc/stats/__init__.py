@@ -25,13 +25,31 @@ from immunosarc.stats._rank_correlation import rank_correlation, rank_correlatio
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
+from immunosarc.stats._simon import (
+    SingleStage,
+    TwoStage,
+    admissible_weights,
+    single_stage_search,
+    two_stage_search,
+)
 from immunosarc.stats._split import log_rank, median_split
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
-from immunosarc.stats._units import counts_per_million, log2_plus_one
+from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
+from immunosarc.stats._units import (
+    counts_per_million,
+    log2_plus_one,
+    log_cpm,
+    tmm_factors,
+    transcripts_per_million,
+)
 
 __all__ = [
     "Fits",
     "KaplanMeier",
+    "SingleStage",
+    "TwoStage",
+    "TwoStageInference",
+    "admissible_weights",
     "auc_as_log_odds_ratio",
     "auc_null_error",
     "benjamini_hochberg",
@@ -49,6 +67,7 @@ __all__ = [
     "hodges_lehmann",
     "kaplan_meier",
     "log2_plus_one",
+    "log_cpm",
     "log_rank",
     "logistic",
     "logrank_score_null",
@@ -65,5 +84,10 @@ __all__ = [
     "sign_flips",
     "signed_rank",
     "signed_rank_null",
+    "single_stage_search",
     "step_down_maxt",
+    "tmm_factors",
+    "transcripts_per_million",
+    "two_stage_inference",
+    "two_stage_search",
 ]

@@ -195,8 +195,7 @@ def _block(
         columns[name][usable] = found[name] / unit
     lost = ~hopeless & ~np.isfinite(columns["estimate"] + columns["conf_low"] + columns["conf_high"])
     status[lost] = "not converged" if penalty.finite else _SEPARATED
-    hopeless = hopeless | (lost & (not penalty.finite))
-    return Fits.collect(counts, status, hopeless=hopeless, **columns)
+    return Fits.collect(counts, status, hopeless=hopeless | lost, **columns)
 
 
 def _status(

@@ -95,8 +95,8 @@ def hodges_lehmann(differences: ArrayLike, *, level: float = 0.95) -> Fits:
     The estimate is the median of all Walsh averages :math:`(d_i + d_j)/2, i \le j`. The interval runs
     from the c-th smallest to the c-th largest of them, c the largest number with
     :math:`P(W < c) \le \alpha/2` under the exact signed-rank distribution, so it covers the center of
-    a symmetric distribution with at least probability ``level``. Up to 5 differences cannot give 95%: the
-    interval is then the widest there is and ``status`` tells its level. Above 200 differences c comes
+    a symmetric distribution with at least probability ``level``. Up to 5 differences cannot give 95%:
+    there is then no interval, and ``status`` says so. Above 200 differences c comes
     from the normal approximation. Source: Hodges and Lehmann 1963, doi 10.1214/aoms/1177704172.
 
     Parameters
@@ -137,9 +137,10 @@ def hodges_lehmann(differences: ArrayLike, *, level: float = 0.95) -> Fits:
         (count == 0, "needs 1 pair, has 0"),
         (
             reached < level,
-            lambda i: f"interval has level {reached[i]:.3g}: {count[i]} difference(s) cannot give {level:g}",
+            lambda i: f"no interval: {count[i]} difference(s) cannot give level {level:g}",
         ),
     )
+    low, high = np.where(reached < level, np.nan, low), np.where(reached < level, np.nan, high)
     increased = (values > 0).sum(axis=0)
     return Fits.collect(
         (count, increased), status, hopeless=count == 0, estimate=middle, conf_low=low, conf_high=high

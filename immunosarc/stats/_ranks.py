@@ -55,7 +55,7 @@ def mann_whitney(
     variance and a continuity correction of one half; ``p_exact`` comes from the permutation
     distribution of U: without ties and strata up to 10,000 pairs, with them by counting every labeling
     within strata of at most 60 patients. Sources:
-    DeLong 1988, doi 10.2307/2531595; Newcombe 2006, doi 10.1002/sim.2324; van Elteren 1960 for the strata.
+    DeLong 1988, doi 10.2307/2531595; Newcombe 2006, doi 10.1002/sim.2324; strata add their U with equal weight.
 
     Parameters
     ----------

@@ -23,10 +23,13 @@ __all__ = ["lock", "stamp_rows", "standing"]
 _FORMAT = 1
 
 
-def lock(manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str] | None = None) -> Path:
+def lock(
+    manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str] | None = None, seed: int = 0
+) -> Path:
     """Freeze the plan and the data of a manifest into ``NAME.lock.toml`` beside it.
 
-    From then on a run says whether plan and data are still the ones that were frozen.
+    From then on a run says whether plan, data and seed are still the ones that were frozen. The
+    data are what the manifest makes of its files: another recode or ``keep`` is other data.
 
     Parameters
     ----------
@@ -34,6 +37,8 @@ def lock(manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str] 
         The manifest; its plan is the ``[plan]`` table, or the default plan.
     data_root : path, optional
         Folder that the manifest's paths start from; the manifest's own folder unless given.
+    seed : int
+        The seed that the run will use.
 
     Returns
     -------
@@ -62,22 +67,24 @@ def lock(manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str] 
             "to start over, delete it yourself: results seen since then cannot become confirmatory."
         )
     cohort = load_cohort(path, data_root=data_root)
-    _write_whole(target, _lock_text(path.name, plan_for(cohort), _file_hashes(cohort.provenance)))
+    _write_whole(target, _lock_text(path.name, cohort, plan_for(cohort), seed))
     return target
 
 
-def _lock_text(manifest: str, plan: Plan, files: Mapping[str, str]) -> str:
+def _lock_text(manifest: str, cohort: Cohort, plan: Plan, seed: int) -> str:
     lines = [
         "# Plan and data as frozen by 'immunosarc lock'. Do not edit: a run compares both with these hashes.",
         f"format = {_FORMAT}",
         f"manifest = {json.dumps(manifest)}",
         f"locked_on = {datetime.datetime.now(datetime.UTC).date().isoformat()}",
         f"immunosarc_version = {json.dumps(__version__)}",
+        f"seed = {seed}",
+        f"data_sha256 = {json.dumps(cohort.sha256)}",
         f"plan_sha256 = {json.dumps(plan.sha256)}",
         f"plan = {json.dumps(json.dumps(plan.model_dump(mode='json'), sort_keys=True))}",
         "",
         "[files]",
-        *(f"{json.dumps(name)} = {json.dumps(digest)}" for name, digest in sorted(files.items())),
+        *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in sorted(_file_hashes(cohort.provenance).items())),
     ]
     return "\n".join(lines) + "\n"
 
@@ -93,7 +100,7 @@ def _file_hashes(provenance: Mapping[str, Any]) -> dict[str, str]:
     return {name: about["sha256"] for name, about in provenance.get("files", {}).items()}
 
 
-def standing(cohort: Cohort, plan: Plan) -> tuple[str, str]:
+def standing(cohort: Cohort, plan: Plan, *, seed: int) -> tuple[str, str]:
     """Return the stamp that a pre-stated question may carry in this run, and why.
 
     Returns
@@ -101,20 +108,27 @@ def standing(cohort: Cohort, plan: Plan) -> tuple[str, str]:
     tuple of str
         ``"confirmatory"``, ``"exploratory"`` or ``"deviation"``; and one sentence.
     """
-    lock_content = cohort.provenance.get("lock")
-    if not lock_content:
+    locked = cohort.provenance.get("lock")
+    if not locked:
         return "exploratory", "No lock file: plan and data were not frozen before the analysis."
-    changes = []
-    if lock_content.get("plan_sha256") != plan.sha256:
-        changes.append("the plan")
-    locked, found = dict(lock_content.get("files", {})), _file_hashes(cohort.provenance)
-    changes += [
-        f"file {name}" for name in sorted(locked.keys() | found.keys()) if locked.get(name) != found.get(name)
-    ]
-    date = lock_content.get("locked_on", "an unknown day")
-    if changes:
+    date = locked.get("locked_on", "an unknown day")
+    if changes := _changes(locked, cohort, plan, seed):
         return "deviation", f"Locked on {date}, but changed since: {', '.join(changes)}."
+    if not plan.hypotheses:
+        return "exploratory", f"Plan and data were locked on {date}, but no question was stated beforehand."
     return "confirmatory", f"Plan and data were locked on {date} and are unchanged."
+
+
+def _changes(locked: Mapping[str, Any], cohort: Cohort, plan: Plan, seed: int) -> list[str]:
+    before, now = dict(locked.get("files", {})), _file_hashes(cohort.provenance)
+    changes = [f"file {name}" for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
+    if locked.get("data_sha256") != cohort.sha256:
+        changes.append("the data as the manifest reads them")
+    if locked.get("plan_sha256") != plan.sha256:
+        changes.append("the plan")
+    if locked.get("seed") != seed:
+        changes.append(f"the seed, {locked.get('seed')} to {seed}")
+    return changes
 
 
 def stamp_rows(associations: pd.DataFrame, plan: Plan, stamp: str) -> pd.DataFrame:

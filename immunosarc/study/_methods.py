@@ -35,7 +35,9 @@ def methods_text(
     """
     paragraphs = [_endpoint_paragraph(plan, tables["outcomes"])]
     if "coverage" in tables:
-        paragraphs += [_score_paragraph(plan, tables["coverage"]), _association_paragraph(plan)]
+        paragraphs.append(_score_paragraph(plan, tables["coverage"]))
+    if len(tables["associations"]):
+        paragraphs.append(_association_paragraph(plan, tables["associations"]))
     if len(tables["changes"]):
         paragraphs.append(_change_paragraph(plan))
     if cohort.simulated:
@@ -48,9 +50,11 @@ def _endpoint_paragraph(plan: Plan, outcomes: pd.DataFrame) -> str:
     rules = ", ".join(dict.fromkeys(outcomes["rule_set"]))
     text = (
         f"Endpoints follow RECIST 1.1 (Eisenhauer 2009, doi:10.1016/j.ejca.2008.10.026), rule set {rules}. "
+        "Best overall responses are taken as recorded; whether they were confirmed is not known. "
         "Proportions have exact Clopper-Pearson intervals among the patients in whom the endpoint is known. "
         "Progression-free survival at six months (day 183) is given twice: as a binomial proportion of patients "
-        "whose status is known, and as the Kaplan-Meier estimate. Kaplan-Meier intervals are log-log."
+        "whose status is known, and as the Kaplan-Meier estimate. Kaplan-Meier intervals are log-log; where a "
+        "curve rests at exactly one half, the median is the midpoint."
     )
     if plan.null_rates:
         rates = ", ".join(f"{name} {rate:.1%}" for name, rate in plan.null_rates.items())
@@ -73,20 +77,33 @@ def _score_paragraph(plan: Plan, coverage: pd.DataFrame) -> str:
     )
 
 
-def _association_paragraph(plan: Plan) -> str:
-    used = dict.fromkeys((*plan.binary_models, *plan.time_to_event_models))
-    described = "; ".join(f"{models.MODELS[name].label} (doi:{models.MODELS[name].reference})" for name in used)
+def _association_paragraph(plan: Plan, associations: pd.DataFrame) -> str:
     strata = f" within strata of {plan.strata}" if plan.strata else ""
-    adjusted = f", adjusted for {', '.join(plan.covariates)}" if plan.covariates else ""
-    return (
-        f"Each feature was associated with each endpoint by {described}{adjusted}. Family-wise error within each "
+    text = (
+        f"Each feature was associated with each endpoint by {'; '.join(_models_used(plan, associations))}. "
+        "Family-wise error within each "
         "family (timepoint, endpoint, model, panel) is controlled by step-down maxT (Westfall, Young 1993) over "
         f"{plan.n_permutations:,} permutations of outcomes{strata}; the permuted statistic is the standardized "
-        "rank sum for binary and the standardized log-rank score for time-to-event endpoints. The detectable "
-        "effect is the smallest one found with 80% power at the family's own threshold. Features measured on "
-        "treatment were tested against objective response only, conditional on having an on-treatment sample, "
-        "because any endpoint that time defines would be subject to immortal-time bias."
+        "rank sum for binary and the standardized log-rank score for time-to-event endpoints, whichever model "
+        "gives the effect. The detectable effect is the smallest one found with 80% power at the family's own "
+        "threshold; for hazard ratios the formula is that of large studies. q is Benjamini-Hochberg's within the "
+        "family. Intervals of an AUC are DeLong's on the logit scale, with strata Newcombe's."
     )
+    if (associations["timepoint"] != "pre").any():
+        text += (
+            " Features measured on treatment were tested against objective response only, conditional on having "
+            "an on-treatment sample, because endpoints that time defines would be subject to immortal-time bias."
+        )
+    return text
+
+
+def _models_used(plan: Plan, associations: pd.DataFrame) -> list[str]:
+    used = []
+    for name in dict.fromkeys(associations["model"]):
+        record = models.MODELS[name]
+        adjusted = f", adjusted for {', '.join(plan.covariates)}" if plan.covariates and record.covariates else ""
+        used.append(f"{record.label} (doi:{record.reference}){adjusted}")
+    return used
 
 
 def _change_paragraph(plan: Plan) -> str:

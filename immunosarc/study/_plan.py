@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import PlanError, did_you_mean, raise_together
+from immunosarc.study._tissue import repeated_biopsies
 
 __all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "plan_for"]
 
@@ -21,7 +22,7 @@ class _Frozen(BaseModel):
 
 
 class FeatureSpec(_Frozen):
-    """One score: a signature of the catalog (or of the panel's gene sets) and a method."""
+    """One score: a signature of the catalog and a method."""
 
     signature: str
     method: str
@@ -50,11 +51,14 @@ class Panel(_Frozen):
     gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     method: str = "singscore"
 
-    def specs(self) -> dict[str, FeatureSpec]:
-        """Return what each feature of the panel is: signature and method, by feature name."""
+    def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
+        """Return each feature's name and what it is: a method, and a signature or its genes."""
         listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
-        plain = {name: FeatureSpec(signature=name, method=self.method) for name in (*listed, *self.gene_sets)}
-        return self.features | plain
+        return [
+            *((name, (spec.method, spec.signature)) for name, spec in self.features.items()),
+            *((name, (self.method, name)) for name in listed),
+            *((name, (self.method, genes)) for name, genes in self.gene_sets.items()),
+        ]
 
 
 class Hypothesis(_Frozen):
@@ -114,7 +118,7 @@ class Plan(_Frozen):
     min_coverage : float
         Share of a signature's genes that must be in the assay.
     n_permutations : int
-        Permutations for maxT.
+        Permutations for maxT; with fewer than 20 no p could fall below .05.
     per_sd : bool
         Log ratios per standard deviation of the feature.
 
@@ -139,16 +143,28 @@ class Plan(_Frozen):
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
-    n_permutations: int = Field(default=10_000, ge=1)
+    n_permutations: int = Field(default=10_000, ge=20)
     per_sd: bool = True
 
     @field_validator("panels")
     @classmethod
-    def _panel_names_differ(cls, panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
+    def _panels_differ_and_hold_something(cls, panels: tuple[Panel, ...]) -> tuple[Panel, ...]:
         names = [panel.name for panel in panels]
+        if not names:
+            raise ValueError("at least one panel is needed")
         if len(set(names)) < len(names):
             raise ValueError(f"panel names repeated: {names}")
+        empty = [p.name for p in panels if not (p.features or p.signatures or p.gene_sets)]
+        if empty:
+            raise ValueError(f"panels without features, signatures or gene_sets: {empty}")
         return panels
+
+    @field_validator("timepoints", "endpoints", "binary_models", "time_to_event_models", "covariates")
+    @classmethod
+    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"named twice: {sorted({n for n in names if names.count(n) > 1})}")
+        return names
 
     @property
     def sha256(self) -> str:
@@ -187,28 +203,28 @@ class Plan(_Frozen):
                 if name not in catalog:
                     found.append(f"panel '{panel.name}': unknown signature '{name}'.{did_you_mean(name, catalog)}")
             for method in dict.fromkeys([spec.method for spec in specs] + [panel.method]):
-                if method not in features.SCORING:
-                    hint = did_you_mean(method, features.SCORING)
-                    found.append(f"panel '{panel.name}': unknown scoring method '{method}'.{hint}")
+                if refusal := features.SCORING.why_not(method):
+                    found.append(f"panel '{panel.name}': {refusal}")
         return found + self._ambiguous_names()
 
     def _ambiguous_names(self) -> list[str]:
-        """One name must mean one score in all panels."""
-        meaning: dict[str, FeatureSpec] = {}
+        """One name must mean one score in all panels, and stand once in a panel."""
+        meaning: dict[str, Any] = {}
         found = []
         for panel in self.panels:
-            for name, spec in panel.specs().items():
-                if meaning.setdefault(name, spec) != spec:
+            names = [name for name, _ in panel.specs()]
+            for name, spec in panel.specs():
+                if names.count(name) > 1 or meaning.setdefault(name, spec) != spec:
                     found.append(
-                        f"feature '{name}' of panel '{panel.name}' is scored differently in another panel; "
-                        "give it a name of its own under 'features'"
+                        f"feature '{name}' of panel '{panel.name}' means another score elsewhere in the plan; "
+                        "give it a name of its own"
                     )
-        return found
+        return list(dict.fromkeys(found))
 
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
-        found += [_unknown("model", n, models.MODELS) for n in (*self.binary_models, *self.time_to_event_models)]
+        found += [models.MODELS.why_not(name) for name in (*self.binary_models, *self.time_to_event_models)]
         found += [
             f"endpoint '{name}' is ordinal, which a plan cannot run yet; call models.associate for it"
             for name in self.endpoints
@@ -217,7 +233,7 @@ class Plan(_Frozen):
         return [line for line in found if line]
 
     def _hypothesis_problems(self) -> list[str]:
-        panels = {panel.name: panel.specs() for panel in self.panels}
+        panels = {panel.name: dict(panel.specs()) for panel in self.panels}
         planned = set(self.tests())
         found = []
         for asked in self.hypotheses:
@@ -235,6 +251,8 @@ class Plan(_Frozen):
             for name in wanted
             if name not in cohort.patients
         ]
+        if cohort.assays:
+            found += repeated_biopsies(cohort, tuple(dict.fromkeys((*self.timepoints, self.before, self.after))))
         if cohort.assays and self.assay not in cohort.assays:
             found.append(f"the cohort has no assay '{self.assay}'.{did_you_mean(self.assay, cohort.assays)}")
         return found

@@ -12,17 +12,18 @@ from typing import Any
 import pandas as pd
 
 from immunosarc import __version__, endpoints, models, schema
-from immunosarc.cohort import Cohort, attrition
+from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
+from immunosarc.study._tissue import specimen_status, tumor_samples
 
 __all__ = ["run"]
 
 _log = logging.getLogger("immunosarc")
-_STATED = ("numpy", "scipy", "pandas", "anndata", "scikit-learn", "statsmodels", "matplotlib")
+_STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
 
 
 def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: int = 0) -> Study:
@@ -65,20 +66,20 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
-    scored = score_panels(cohort, chosen)
-    tables |= score_tables(cohort, chosen, scored)
-    measured = _measured(cohort, chosen, scored)
-    stamp, reason = standing(cohort, chosen)
+    tumor = tumor_samples(cohort)
+    scored = score_panels(tumor, chosen)
+    tables |= score_tables(tumor, chosen, scored)
+    measured = _measured(tumor, chosen, scored)
+    stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
-    tables |= _changes(cohort, chosen, outcomes, scored, seed)
+    tables |= _changes(tumor, chosen, outcomes, scored, seed)
     everyone = [
         pd.concat(list(panels.values()), axis=1).loc[:, lambda t: ~t.columns.duplicated()]
         for panels in measured.values()
     ]
-    tables["attrition"] = attrition(cohort, outcomes, *everyone)
-    if cohort.simulated:
-        tables = {name: table.assign(simulated="SIMULATED") for name, table in tables.items()}
+    tables["attrition"] = attrition(cohort, outcomes, *specimen_status(cohort), *everyone)
+    tables = {name: marked(table, simulated=cohort.simulated) for name, table in tables.items()}
     provenance = _provenance(cohort, chosen, seed)
     return Study(
         cohort=cohort,
@@ -196,8 +197,11 @@ def _changes(
 
 def _provenance(cohort: Cohort, plan: Plan, seed: int) -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in _STATED}
+    carried = {k: v for k, v in cohort.provenance.items() if k not in ("plan", "lock", "loading", "truth", "seed")}
+    if "seed" in cohort.provenance:
+        carried["simulation_seed"] = cohort.provenance["seed"]
     return {
-        **{k: v for k, v in cohort.provenance.items() if k not in ("plan", "lock", "loading", "truth")},
+        **carried,
         "plan_sha256": plan.sha256,
         "seed": seed,
         "versions": {"immunosarc": __version__, "python": platform.python_version(), **versions},

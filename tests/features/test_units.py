@@ -152,3 +152,49 @@ def test_input_is_unchanged():
     convert(given)
     assert np.array_equal(given.X, before)
     assert dict(given.uns["immunosarc"]) == about
+
+
+LENGTHS = pd.Series({"C": 4000.0, "A": 1000.0, "B": 2000.0})
+
+
+def test_counts_with_lengths_become_tpm():
+    given = assay([[10, 20, 0], [0, 4, 8]], "counts")
+    result = convert(given, to="tpm", lengths=LENGTHS)
+    np.testing.assert_allclose(result.X, [[5e5, 5e5, 0], [0, 5e5, 5e5]])
+    assert result.uns["immunosarc"]["unit"] == "tpm"
+    logged = convert(given, to="log2_tpm", lengths=LENGTHS)
+    np.testing.assert_allclose(logged.X, np.log2(result.X + 1))
+    by_sample = pd.DataFrame([LENGTHS.replace(2000.0, 500.0), LENGTHS], index=["S1", "S0"])
+    np.testing.assert_allclose(
+        convert(given, to="tpm", lengths=by_sample).X, [[5e5, 5e5, 0], [0, 8e5, 2e5]], rtol=1e-12
+    )
+
+
+def test_tmm_changes_the_library_size():
+    rng = np.random.default_rng(2)
+    given = assay(rng.poisson(80, size=(3, 6)), "counts")
+    from immunosarc.stats import tmm_factors
+
+    expected = 1e6 * given.X / (given.X.sum(axis=1) * tmm_factors(given.X))[:, None]
+    result = convert(given, to="cpm", library_size="tmm")
+    np.testing.assert_allclose(result.X, expected)
+    assert result.uns["immunosarc"]["library_size"] == "tmm"
+    logged = convert(given, library_size="tmm")
+    np.testing.assert_allclose(logged.X, np.log2(expected + 1))
+
+
+@pytest.mark.parametrize(
+    ("unit", "how", "message"),
+    [
+        ("counts", {"to": "tpm", "lengths": LENGTHS.drop("B")}, r"1 genes of the assay have none \('B'\)"),
+        ("counts", {"to": "tpm", "lengths": LENGTHS.replace(2000.0, 0.0)}, "gene 'B' has no length above 0"),
+        ("counts", {"to": "tpm", "lengths": pd.DataFrame([LENGTHS], index=["S9"])}, "1 samples of the assay"),
+        ("counts", {"to": "cpm", "lengths": LENGTHS}, "lengths are not used from counts to cpm"),
+        ("fpkm", {"to": "log2_fpkm", "library_size": "tmm"}, "is not used from fpkm to log2_fpkm"),
+        ("cpm", {"to": "tpm", "lengths": LENGTHS}, "cannot convert cpm to tpm"),
+        ("counts", {"to": "cpm", "library_size": "tmn"}, "unknown library_size 'tmn'. Did you mean 'tmm'"),
+    ],
+)
+def test_lengths_and_library_sizes_that_do_not_fit(unit, how, message):
+    with pytest.raises((UnitError, UnknownNameError), match=message):
+        convert(assay([[1, 2, 3]], unit), **how)

@@ -94,7 +94,7 @@ CASES = {
         errors.ManifestError,
         [
             "in/clinical.tsv lines 2, 3, 4 and 5, column 'prog': 'yes' is not true/false/1/0",
-            '[patients] recode = { pfs_event = { "yes" = true } }, or false',
+            'say under recode, for pfs_event, whether "yes" means true or false',
         ],
     ),
     "recode to a value that does not exist": (
@@ -334,7 +334,7 @@ CASES = {
     "Ensembl ids declared": (
         [("toy.toml", '"symbol"', '"ensembl"')],
         errors.ManifestError,
-        ["[assays.rna] gene_id: 'ensembl' cannot be read in this version; write gene symbols"],
+        ["[assays.rna]: gene_id = 'ensembl' needs either symbol_column or gene_map"],
     ),
     "a path that climbs out": (
         [("toy.toml", "in/counts.tsv", "in/../../counts.tsv")],
@@ -354,7 +354,9 @@ CASES = {
     "a name without a known ending": (
         [("toy.toml", "in/counts.tsv", "in/counts.dat")],
         errors.ImmunosarcError,
-        ["in/counts.dat: the name ends in none of .tsv, .txt, .csv; say [assays.rna] delimiter = ..."],
+        [
+            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet; say [assays.rna] delimiter = ..."
+        ],
     ),
     "unknown key in the manifest": (
         [("toy.toml", "time_unit =", "time_units =")],

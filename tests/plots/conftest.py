@@ -90,7 +90,7 @@ def association() -> Callable[..., pd.DataFrame]:
             "q_value": 0.5,
             "detectable_80": 0.9 if auc else 1.5,
             "alpha": 0.05,
-            "noise_ceiling": 0.8 if auc else 1.0,
+            "noise_ceiling": 2.5,
             "family": "pre/objective_response/mann_whitney/catalog",
             "stamp": "exploratory",
             "status": np.where(np.isnan(estimates), "needs 2 patients per group, has 10 and 1", "ok"),

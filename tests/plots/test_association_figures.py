@@ -99,31 +99,20 @@ def test_on_treatment_features_carry_their_condition(figure, association, ax):
     assert "conditional on having an on-treatment sample" in ax.get_title(loc="left")
 
 
-def _band(ax):
-    """Left and right edge of the shaded noise, in data coordinates."""
-    patch = ax.patches[0]
-    return patch.get_x(), patch.get_x() + patch.get_width()
+@pytest.mark.parametrize("measure", ["auc", "log_odds_ratio"])
+def test_noise_ceiling_is_the_height_of_its_statistic(association, ax, measure):
+    plots.volcano(association([0.6, 0.7], measure=measure, noise_ceiling=1.959964), ax=ax)
+    band = ax.patches[0]
+    assert band.get_y() == 0
+    assert band.get_height() == pytest.approx(-np.log10(0.05), rel=1e-5)
+    assert ax.get_ylim()[1] > band.get_height()
+    assert any("passed by chance in 5% of shuffles" in t.get_text() for t in ax.get_legend().get_texts())
 
 
-def test_noise_ceiling_is_a_band_on_both_sides_of_one_half(association, ax):
-    plots.volcano(association([0.6, 0.7], noise_ceiling=0.82), ax=ax)
-    assert _band(ax) == pytest.approx((0.18, 0.82))
-
-
-def test_noise_ceiling_of_a_ratio_is_the_ratio_and_its_inverse(association, ax):
-    plots.volcano(association([0.6, -0.7], measure="log_odds_ratio", noise_ceiling=np.log(4)), ax=ax)
-    assert _band(ax) == pytest.approx((0.25, 4))
-    assert ax.get_xscale() == "log"
-
-
-def test_each_feature_has_its_own_ceiling_where_units_differ(association, ax):
-    table = association([0.6, -0.7], measure="log_odds_ratio", noise_ceiling=[np.log(2), np.log(8)])
-    plots.volcano(table, ax=ax)
-    (bars,) = ax.collections
-    ends = [segment[:, 0].tolist() for segment in bars.get_segments()]
-    assert ends == [pytest.approx([0.5, 2]), pytest.approx([0.125, 8])]
-    heights = [segment[0, 1] for segment in bars.get_segments()]
-    assert heights == pytest.approx((-np.log10(table["p_value"].to_numpy())).tolist())
+def test_a_narrow_ratio_axis_still_shows_three_numbers(association, ax):
+    plots.volcano(association([0.1, -0.2], measure="log_hazard_ratio"), ax=ax)
+    assert len([t for t in ax.get_xticks() if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]) >= 3
+    assert 1.0 in ax.get_xticks()
 
 
 def test_height_is_minus_log10_of_the_features_own_p(association, ax):
@@ -134,7 +123,7 @@ def test_height_is_minus_log10_of_the_features_own_p(association, ax):
 
 def test_volcano_counts_features_patients_and_what_is_not_estimable(association, ax):
     plots.volcano(association([0.6, 0.7, NAN]), ax=ax)
-    assert "3 features in the family, n = 27 (9 with the event)" in ax.get_title(loc="left")
+    assert "3 features in the family, n = 27 (9 with the endpoint)" in ax.get_title(loc="left")
     assert any("1 not estimable" in text for text in _texts(ax))
 
 

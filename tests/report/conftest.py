@@ -186,7 +186,6 @@ def _associations(
     spread = 0.25 + rng.random(len(ratios)) * 2
     shift = -(ratios["estimate"] - 0.5) * 4 * spread
     ratios = ratios.assign(estimate=shift, conf_low=shift - 0.9 * spread, conf_high=shift + 0.9 * spread)
-    ratios["noise_ceiling"] = 1.4 * spread
     ratios["detectable_80"] = 1.3 * spread
     return schema.ASSOCIATION.check(pd.concat([*parts, ratios], ignore_index=True))
 
@@ -225,7 +224,7 @@ def _auc_family(table: pd.DataFrame, outcomes: pd.DataFrame, *, timepoint: str) 
             "q_value": stats.benjamini_hochberg(fits.p_value),
             "detectable_80": 0.5 + (norm.isf(0.025 / len(features.columns)) + norm.isf(0.2)) * error,
             "alpha": 0.05,
-            "noise_ceiling": 0.5 + stats.noise_ceiling(null) * error,
+            "noise_ceiling": stats.noise_ceiling(null),
             "family": f"{timepoint}/{endpoint}/mann_whitney/catalog",
             "stamp": np.where(np.arange(len(features.columns)) == 3, "confirmatory", "exploratory"),
             "status": fits.status,

@@ -188,7 +188,9 @@ def test_the_answer_names_what_survives_and_how_often_chance_does(study):
     assert len(left) == 3
     assert said.count("mcp_t_cells") == 3
     assert CONDITION in said
-    assert "With 3 families, chance alone gives up to about 0.15 families" in said
+    assert (
+        "3 different questions (timepoint, endpoint, panel); chance alone answers up to about 0.15 of them" in said
+    )
 
 
 def test_the_answer_is_plain_when_nothing_survives(study):
@@ -203,7 +205,8 @@ def test_detectable_effect_of_the_first_family(study):
     row = study["associations"].dropna(subset=["detectable_80"]).iloc[0]
     said = " ".join(answer(study))
     assert (
-        f"({row['n']:.0f} patients, {row['n_events']:.0f} with the event, 30 features in the family): AUC" in said
+        f"({row['n']:.0f} patients, {row['n_events']:.0f} with the endpoint, 30 features in the family): AUC"
+        in said
     )
 
 

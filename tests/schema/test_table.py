@@ -110,3 +110,13 @@ def test_numbers_that_contradict_their_unit(unit: str, value: float, words: str)
     (what, row, column), *_ = schema.unit_problems(values, unit)
     assert (words in what, row, column) == (True, 1, 1)
     assert schema.unit_problems(np.array([[1.0, 0.0]]), unit) == []
+
+
+def test_ids_are_never_made_up() -> None:
+    with pytest.raises(SchemaError, match="patient_id: column is missing"):
+        schema.PATIENTS.check(pd.DataFrame({"patient": [1, 2], "age": [50, 60]}))
+
+
+def test_missing_values_of_any_kind_are_missing() -> None:
+    table = schema.PATIENTS.check(patients(age=pd.Series([50, pd.NA, None], dtype=object)))
+    assert table["age"].isna().tolist() == [False, True, True]

@@ -93,10 +93,14 @@ def test_missing_values_are_left_out_exactly():
             assert getattr(together, name)[k] == getattr(alone, name)[0]
 
 
-def test_too_few_differences_give_the_widest_interval_and_its_level():
+def test_too_few_differences_give_no_interval_and_say_so():
+    """All 2**5 sign patterns: the widest interval holds the center in 1 - 2/32 = 93.75% only."""
     fits = hodges_lehmann([1.0, 2.0, 4.0, 8.0, 9.0])
-    assert (fits.conf_low[0], fits.conf_high[0]) == (1.0, 9.0)
-    assert fits.status[0] == "interval has level 0.938: 5 difference(s) cannot give 0.95"
+    assert np.isnan([fits.conf_low[0], fits.conf_high[0]]).all()
+    assert fits.estimate[0] == 5.0
+    assert fits.status[0] == "no interval: 5 difference(s) cannot give level 0.95"
+    wide = hodges_lehmann([1.0, 2.0, 4.0, 8.0, 9.0], level=0.93)
+    assert (wide.conf_low[0], wide.conf_high[0]) == (1.0, 9.0)
     assert hodges_lehmann([1.0, 2.0, 4.0, 8.0, 9.0, 9.5]).status[0] == "ok"
     assert "5 difference(s)" in signed_rank([1.0, 2.0, 4.0, 8.0, 9.0]).status[0]
 
@@ -122,7 +126,7 @@ def test_hopeless_features_keep_their_row_and_say_why():
     assert fits.estimate[1] == 0.0
     assert np.isnan(fits.p_value[1])
     assert fits.p_value[2] == 1.0
-    assert fits.status[2] == "interval has level 0: 1 difference(s) cannot give 0.95"
+    assert fits.status[2] == "no interval: 1 difference(s) cannot give level 0.95"
     assert signed_rank(np.empty((0, 2))).status.tolist() == ["needs 1 pair, has 0"] * 2
 
 

@@ -96,6 +96,34 @@ def test_changed_data_are_a_deviation(trial: Path) -> None:
     assert "clinical.tsv" in reason
 
 
+def test_another_reading_of_the_same_files_is_a_deviation(trial: Path) -> None:
+    """Flipping a code in the manifest changes no file and no plan, only what the data say."""
+    ims.lock(trial)
+    text = trial.read_text()
+    trial.write_text(
+        text.replace("[samples]", '[patients.recode]\npfs_event = { "true" = false }\n\n[samples]', 1)
+    )
+    reason, found = stamps(trial)
+    assert found[ASKED] == "deviation"
+    assert "as the manifest reads them" in reason
+
+
+def test_another_seed_is_a_deviation(trial: Path) -> None:
+    ims.lock(trial, seed=3)
+    cohort = ims.load_cohort(trial)
+    assert ims.run(cohort, seed=3).stamp == "confirmatory"
+    assert "the seed, 3 to 4" in ims.run(cohort, seed=4).stamp_reason
+
+
+def test_a_lock_without_a_question_confirms_nothing(trial: Path) -> None:
+    lines = [line for line in trial.read_text().splitlines() if not line.startswith("hypotheses")]
+    trial.write_text("\n".join(lines))
+    ims.lock(trial)
+    study = ims.run(ims.load_cohort(trial))
+    assert study.stamp == "exploratory"
+    assert "no question was stated" in study.stamp_reason
+
+
 def test_an_undeclared_test_is_never_confirmatory(trial: Path) -> None:
     ims.lock(trial)
     cohort = ims.load_cohort(trial)

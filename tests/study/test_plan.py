@@ -26,8 +26,13 @@ def test_features_on_treatment_are_planned_for_response_only() -> None:
 
 
 def test_unknown_keys_and_values_come_together() -> None:
-    mapping = {"alfa": 0.1, "n_permutations": 0, "panels": [{"name": "p", "methods": "singscore"}]}
-    with pytest.raises(PlanError, match=r"3 problem\(s\)") as caught:
+    mapping = {
+        "alfa": 0.1,
+        "n_permutations": 0,
+        "endpoints": ["pfs", "pfs"],
+        "panels": [{"name": "p", "methods": "singscore"}],
+    }
+    with pytest.raises(PlanError, match=r"4 problem\(s\)") as caught:
         Plan.from_mapping(mapping)
     message = str(caught.value)
     assert "unknown key 'alfa'. Did you mean 'alpha'?" in message
@@ -57,8 +62,8 @@ def test_unknown_names_come_together_with_hints() -> None:
 
 
 def test_a_planned_method_that_comes_later_is_refused() -> None:
-    plan = Plan(panels=(Panel(name="mine", signatures=("cyt",), method="ssgsea"),))
-    assert "unknown scoring method 'ssgsea'" in plan.problems()[0]
+    plan = Plan(panels=(Panel(name="mine", signatures=("cyt",), method="ipres_count"),))
+    assert "scoring method 'ipres_count' is listed but not available" in plan.problems()[0]
 
 
 def test_the_default_plan_stratifies_by_schedule_stage_where_there_is_one() -> None:
@@ -77,7 +82,7 @@ def test_one_name_means_one_score() -> None:
     twice = Plan(
         panels=(Panel(name="a", signatures=("cyt",)), Panel(name="b", signatures=("cyt",), method="mean_z"))
     )
-    assert "scored differently in another panel" in twice.problems()[0]
+    assert "means another score elsewhere" in twice.problems()[0]
     same = Plan(panels=(Panel(name="a", signatures=("cyt",)), Panel(name="b", signatures="all")))
     assert same.problems() == []
 
@@ -86,3 +91,18 @@ def test_a_hypothesis_names_a_feature_of_its_panel() -> None:
     asked = Hypothesis(feature="cyt_mean_log3")
     assert "Did you mean 'cyt_mean_log2'?" in Plan(hypotheses=(asked,)).problems()[0]
     assert Plan(hypotheses=(Hypothesis(feature="cyt_mean_log2"),)).problems() == []
+
+
+def test_gene_sets_of_one_name_must_hold_the_same_genes() -> None:
+    x = Panel(name="x", gene_sets={"mine": ("CD8A", "CD3E")})
+    y = Panel(name="y", gene_sets={"mine": ("GZMA", "PRF1")})
+    assert "'mine' of panel 'y' means another score" in Plan(panels=(x, y)).problems()[0]
+    shadow = Panel(name="x", signatures=("cyt",), gene_sets={"cyt": ("GZMA",)})
+    assert "means another score" in Plan(panels=(shadow,)).problems()[0]
+
+
+def test_empty_panels_are_refused() -> None:
+    with pytest.raises(PlanError, match="panels without features"):
+        Plan.from_mapping({"panels": [{"name": "p"}]})
+    with pytest.raises(PlanError, match="at least one panel"):
+        Plan.from_mapping({"panels": []})

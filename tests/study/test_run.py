@@ -61,3 +61,31 @@ def test_the_study_names_its_tables() -> None:
         study["association"]
     assert "associations" in study._repr_html_()
     assert study.provenance["plan_sha256"] == study.plan.sha256
+
+
+def test_blood_is_not_scored_as_tumor() -> None:
+    tumor = cohort_with(["GZMA", "PRF1", "ACTB"])
+    specimen = ["blood"] * 3 + ["tumor"] * 8 + [None]
+    mixed = ims.Cohort(tumor.patients, tumor.samples.assign(specimen=specimen), assays=tumor.assays)
+    study = ims.run(mixed, Plan(panels=(PANEL,), n_permutations=100))
+    rows = study["associations"].query("model == 'mann_whitney' and endpoint == 'objective_response'")
+    assert rows["n"].tolist() == [9, 0, 9]
+    flow = study.attrition.query("step == 'tumor'")
+    assert flow["kept"].tolist() == [False] * 3 + [True] * 9
+    assert flow["reason"].tolist()[0] == "specimen is blood, not tumor"
+
+
+def test_two_tumor_biopsies_of_one_patient_are_found_before_the_run() -> None:
+    cohort = cohort_with(["GZMA", "PRF1"])
+    twice = ims.Cohort(
+        cohort.patients, cohort.samples.assign(patient_id=["P0", "P0", *cohort.samples["patient_id"][2:]])
+    )
+    twice = ims.Cohort(twice.patients, twice.samples, assays=cohort.assays)
+    with pytest.raises(ims.errors.PlanError, match=r"more than one tumor sample at 'pre' \(P0.*replicates"):
+        ims.run(twice)
+
+
+def test_the_seed_of_the_simulation_is_kept_beside_the_seed_of_the_run() -> None:
+    plan = Plan(panels=(Panel(name="p", signatures=("cyt",)),), n_permutations=50)
+    provenance = ims.run(ims.simulate_cohort(seed=7), plan, seed=3).provenance
+    assert (provenance["simulation_seed"], provenance["seed"]) == (7, 3)

@@ -1,0 +1,62 @@
+"""A negative control: 27 melanomas in which cytolytic genes tell nothing of response."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import immunosarc as ims
+from immunosarc import features, stats
+from immunosarc.study import Study
+
+MANIFEST = Path(__file__).resolve().parents[2] / "data_manifests" / "hugo2016.toml"
+
+
+@pytest.fixture(scope="module")
+def study(data_root: Path) -> Study:
+    return ims.run(ims.load_cohort(MANIFEST, data_root=data_root))
+
+
+def test_one_biopsy_for_each_patient(study: Study) -> None:
+    cohort = study.cohort
+    assert (len(cohort.patients), len(cohort.samples), cohort["rna"].n_obs) == (27, 27, 27)
+    left_out = study.attrition.query("not kept and sample_id == 'Pt27B'")
+    assert set(left_out["reason"]) == {"sample_id is Pt27B"}
+
+
+def test_survival_of_one_patient_is_unknown(study: Study) -> None:
+    patients = study.cohort.patients
+    assert patients.index[patients["os_event"].isna()].tolist() == ["Pt8"]
+    assert patients.index[patients["os_days"].isna()].tolist() == ["Pt8"]
+    assert patients["os_event"].sum() == 12
+
+
+@pytest.mark.parametrize(("feature", "auc"), [("tis_mean_z", 0.489), ("cyt_mean_log2", 0.418)])
+def test_nothing_to_see(study: Study, feature: str, auc: float) -> None:
+    table = study["associations"].query("family == 'pre/objective_response/mann_whitney/primary'")
+    row = table.set_index("feature").loc[feature]
+    assert (row["n_events"], row["n"]) == (14, 27)
+    assert row["estimate"] == pytest.approx(auc, abs=0.002)
+    assert row["p_maxt"] > 0.5
+
+
+def test_a_patient_counted_twice_is_refused(data_root: Path, tmp_path: Path) -> None:
+    text = MANIFEST.read_text()
+    assert text.count('drop = { sample_id = "Pt27B" }') == 2
+    at = text.index("[samples]")
+    twice = tmp_path / "twice.toml"
+    twice.write_text(text[:at] + text[at:].replace('drop = { sample_id = "Pt27B" }\n', ""))
+    cohort = ims.load_cohort(twice, data_root=data_root)
+    sets = features.signatures().subset("tis18_unweighted", "cyt")
+    scores = pd.concat(
+        [features.score(cohort["rna"], sets.subset(name), method=how) for name, how in
+         (("tis18_unweighted", "mean_z"), ("cyt", "mean_log2"))], axis=1
+    )  # fmt: skip
+    bor = cohort.patients["best_overall_response"].reindex(cohort.samples["patient_id"])
+    fits = stats.mann_whitney(scores.loc[cohort.samples.index].to_numpy(), bor.isin(["CR", "PR"]).to_numpy())
+    assert (fits.n[0], fits.n_events[0]) == (28, 15)
+    assert fits.estimate.tolist() == pytest.approx([0.487, 0.410], abs=0.002)
+    with pytest.raises(ims.errors.CohortError, match="Pt27"):
+        cohort.per_patient(scores)

@@ -1,0 +1,277 @@
+"""Frozen references: where real and built samples land, what is refused, and that company changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import statistics
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from immunosarc import schema
+from immunosarc.catalog import load_sarcoma_reference, load_signatures
+from immunosarc.cohort import make_assay
+from immunosarc.errors import CoverageError, ImmunosarcError, UnitError, UnknownNameError
+from immunosarc.features import build_reference, classify, place, sarcoma_reference
+
+SCHEMES = ("hot_cold", "sarcoma_immune_class")
+
+
+@pytest.fixture(scope="module")
+def synovial(data_root):
+    """36 real synovial sarcomas, 130 genes, the pipeline of the reference."""
+    path = data_root / "sarcoma_reference" / "syn36_immune_genes_log2tpm.tsv.gz"
+    return make_assay(pd.read_csv(path, sep="\t", index_col=0).T, unit="log2_tpm", platform="polya_rnaseq")
+
+
+@pytest.fixture(scope="module")
+def medians(data_root):
+    """TPM medians of each subtype, as if each were a patient."""
+    table = pd.read_csv(
+        data_root / "sarcoma_reference" / "sarcoma_subtype_quartiles.tsv.gz", sep="\t", index_col=0
+    )
+    return pd.DataFrame({code: table[f"{code}_median"] for code in ("SYN", "LMS", "UPS", "LPS", "MFS")}).T
+
+
+@pytest.fixture(scope="module")
+def lengths(data_root):
+    path = data_root / "sarcoma_reference" / "gene_rel_length_proxy.tsv.gz"
+    return 2.0 ** pd.read_csv(path, sep="\t", index_col=0)["rel_log2_length"]
+
+
+def test_no_synovial_sarcoma_is_hot(synovial):
+    found = classify(synovial, guard="declared")
+    assert found["label"].value_counts().to_dict() == {"cold": 36}
+    classes = classify(synovial, "sarcoma_immune_class", guard="declared")
+    assert classes["nearest"].value_counts().to_dict() == {"B": 18, "A": 14, "C": 4}
+    assert not classes["label"].isin(["D", "E"]).any()
+    placed = place(synovial, guard="declared")
+    middle = placed.groupby("population")["percentile"].median()
+    assert middle["TIS18"] == pytest.approx(0.04, abs=0.005)
+    assert middle["T cells"] == pytest.approx(0.23, abs=0.005)
+
+
+def test_a_z_within_the_cohort_would_call_twelve_of_them_hot(synovial):
+    own = build_reference(synovial)
+    classes = classify(synovial, "sarcoma_immune_class", reference=own)
+    assert classes["nearest"].isin(["D", "E"]).sum() == 12
+    assert set(classes["guard"]) == {"own cohort"}
+
+
+def test_too_few_genes_are_placed_on_ones_word_only(synovial):
+    refused = classify(synovial)
+    assert refused["label"].isna().all()
+    assert refused["status"].str.match(r"guard not evaluable: \d+ of the 1,000 reference genes").all()
+    placed = place(synovial, guard="declared")
+    assert (placed["log2_factor"] == 0).all()
+    assert placed["note"].str.contains("placed as declared, without a scale factor").all()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_one_sample_alone_has_the_identical_row(synovial, scheme):
+    whole = classify(synovial, scheme, guard="declared")
+    for name in synovial.obs_names[[0, 17, 35]]:
+        alone = classify(synovial[[name]].copy(), scheme, guard="declared")
+        row = whole.loc[whole["sample_id"] == name].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone, row, check_exact=True)
+
+
+def test_subtypes_lie_in_their_order(medians, lengths):
+    placed = place(make_assay(medians, unit="tpm"), gene_lengths=lengths)
+    assert placed["status"].eq("ok").all()
+    z = placed.loc[placed["population"] == "T cells"].set_index("sample_id")["z"]
+    assert z["SYN"] < z["LMS"] < z["UPS"] < min(z["LPS"], z["MFS"])
+    assert placed["r_length"].abs().max() < 0.2
+    assert placed["r_reference"].min() > 0.9
+    labels = classify(make_assay(medians, unit="tpm"), gene_lengths=lengths).set_index("sample_id")["label"]
+    assert labels["SYN"] == "cold"
+    assert set(labels.drop("SYN")) == {"intermediate"}
+
+
+def test_a_sample_that_follows_gene_length_is_refused(medians, lengths):
+    counts_like = medians.mul(lengths.reindex(medians.columns).fillna(1.0), axis=1)
+    counts_like = counts_like.div(counts_like.sum(axis=1), axis=0) * 1e6
+    table = classify(make_assay(counts_like, unit="tpm"), gene_lengths=lengths)
+    assert table["label"].isna().all()
+    assert table["status"].str.contains("refused: the residual follows gene length").all()
+    unchecked = place(make_assay(counts_like.iloc[:1], unit="tpm"))
+    assert unchecked["note"].str.contains("length check not done: pass gene_lengths").all()
+
+
+def test_one_factor_undoes_a_sample_wide_scale(medians):
+    usual = place(make_assay(medians, unit="tpm"))
+    halved = place(make_assay(medians * 0.5, unit="tpm"))
+    np.testing.assert_allclose(halved["log2_factor"], usual["log2_factor"] - 1, atol=1e-9)
+    np.testing.assert_allclose(halved["z"], usual["z"], atol=1e-9)
+    markers = {gene for one in sarcoma_reference().populations.values() for gene in one.genes}
+    inflamed = medians.copy()
+    inflamed[[gene for gene in medians if gene in markers]] *= 30
+    hot = place(make_assay(inflamed, unit="tpm"))
+    pd.testing.assert_series_equal(hot["log2_factor"], usual["log2_factor"])  # markers take no part in it
+    empty = medians * (np.arange(medians.shape[1]) % 3 == 0)
+    assert (
+        place(make_assay(empty, unit="tpm"))["status"]
+        .eq("refused: half of the genes that sarcomas express are zero")
+        .all()
+    )
+
+
+def test_numbers_of_one_sample_by_hand():
+    genes = load_sarcoma_reference().populations["CYT"]
+    sample = make_assay(pd.DataFrame({"GZMA": [7.0], "PRF1": [3.0]}, index=["S1"]), unit="tpm")
+    row = place(sample, guard="declared").set_index("population").loc["CYT"]
+    assert row["score"] == 2.5
+    assert row["z"] == pytest.approx((2.5 - genes["mean"]) / genes["sd"])
+    grid = sorted((float(value), float(at)) for at, value in genes["quantiles"].items())
+    (low, p), (high, q) = next((a, b) for a, b in itertools.pairwise(grid) if a[0] <= 2.5 <= b[0])
+    assert row["percentile"] == pytest.approx(p + (q - p) * (2.5 - low) / (high - low))
+
+
+def test_missing_genes_are_accounted_for_by_the_mean_profile():
+    shipped = load_sarcoma_reference()
+    genes = list(shipped.populations["TIS18"]["genes"])
+    usual = shipped.genes["mean_log2tpm1"]
+    frame = pd.DataFrame([usual[genes]], index=["S1"])
+    whole = place(make_assay(frame, unit="log2_tpm"), guard="declared").set_index("population")
+    fewer = place(make_assay(frame.drop(columns=["HLA-E", "CD276"]), unit="log2_tpm"), guard="declared")
+    fewer = fewer.set_index("population")
+    assert fewer.loc["TIS18", "score"] == pytest.approx(whole.loc["TIS18", "score"], rel=1e-12)
+    assert fewer.loc["TIS18", "n_found"] == 16
+    few = place(make_assay(frame[genes[:14]], unit="log2_tpm"), guard="declared").set_index("population")
+    assert few.loc["TIS18", "status"] == "covers 14 of 18 genes (77%), needs 80%"
+    assert np.isnan(few.loc["TIS18", "z"])
+
+
+@pytest.mark.parametrize(
+    ("percentile", "label"), [(2 / 3, "hot"), (0.66, "intermediate"), (1 / 3, "cold"), (0.34, "intermediate")]
+)
+def test_the_limits_of_hot_and_cold(percentile, label):
+    shipped = sarcoma_reference()
+    at = {
+        name: np.interp(percentile, one.probabilities, one.quantiles) for name, one in shipped.populations.items()
+    }
+    tis = set(shipped.populations["TIS18"].genes)
+    frame = pd.DataFrame(
+        [dict.fromkeys(tis, at["TIS18"]) | dict.fromkeys(("GZMA", "PRF1"), at["CYT"])], index=["S1"]
+    )
+    rules = dataclasses.replace(shipped.rules, hot_from=2 / 3 - 1e-9, cold_to=1 / 3 + 1e-9)
+    row = classify(
+        make_assay(frame, unit="log2_tpm"), reference=dataclasses.replace(shipped, rules=rules), guard="declared"
+    )
+    assert row.loc[0, "label"] == label
+    assert row.loc[0, "score"] == pytest.approx(percentile)
+
+
+def test_the_nearest_centroid_and_how_sure_it_is():
+    shipped, scheme = sarcoma_reference(), load_signatures()["sarcoma_immune_class"].centroids
+    axes = ("T cells", "Cytotoxic lymphocytes", "B lineage", "Endothelial cells")
+    for index, letter in enumerate("BCDE"):  # A lies below the floor of zero expression
+        values = {}
+        for axis in axes:
+            one = shipped.populations[axis]
+            values |= dict.fromkeys(one.genes, one.mean + one.sd * scheme[axis][index + 1])
+        row = classify(
+            make_assay(pd.DataFrame([values], index=["S1"]), unit="log2_tpm"),
+            "sarcoma_immune_class",
+            guard="declared",
+        )
+        assert row.loc[0, "nearest"] == letter
+        assert row.loc[0, "score"] == pytest.approx(0, abs=1e-9)
+        others = [
+            math.dist([scheme[a][index + 1] for a in axes], [scheme[a][j] for a in axes])
+            for j in range(5)
+            if j != index + 1
+        ]
+        assert row.loc[0, "margin"] == pytest.approx(min(others))
+    sure = dataclasses.replace(shipped, rules=dataclasses.replace(shipped.rules, offset_sd={}, scale_sd=0.0))
+    row = classify(
+        make_assay(pd.DataFrame([values], index=["S1"]), unit="log2_tpm"),
+        "sarcoma_immune_class",
+        reference=sure,
+        guard="declared",
+    )
+    assert row.loc[0, "posteriors"] == "A 0.000, B 0.000, C 0.000, D 0.000, E 1.000"
+
+
+def test_a_sample_between_two_classes_is_indeterminate():
+    shipped, scheme = sarcoma_reference(), load_signatures()["sarcoma_immune_class"].centroids
+    rules = dataclasses.replace(shipped.rules, posterior_least=0.6)
+    values = {}
+    for axis in ("T cells", "Cytotoxic lymphocytes", "B lineage", "Endothelial cells"):
+        one = shipped.populations[axis]
+        values |= dict.fromkeys(one.genes, one.mean + one.sd * statistics.mean((scheme[axis][1], scheme[axis][2])))
+    between = make_assay(pd.DataFrame([values], index=["S1"]), unit="log2_tpm")
+    row = classify(
+        between, "sarcoma_immune_class", reference=dataclasses.replace(shipped, rules=rules), guard="declared"
+    )
+    assert row.loc[0, "label"] == "indeterminate"
+    assert row.loc[0, "nearest"] in "BC"
+    assert row.loc[0, "posterior"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_what_cannot_be_placed_is_refused_with_the_reason(data_root, medians):
+    with pytest.raises(UnitError, match="is in TPM, the assay has counts: it cannot be placed"):
+        classify(make_assay(medians.round(), unit="counts"))
+    with pytest.raises(UnitError, match="is in TPM, the assay has rsem_normalized"):
+        classify(make_assay(medians, unit="rsem_normalized"))
+    for platform in ("nanostring", "exome_capture"):
+        with pytest.raises(UnitError, match=f"polyA RNA-seq, the assay is {platform}"):
+            classify(make_assay(medians, unit="tpm", platform=platform))
+    ranked = medians.rank(axis=1, method="first") / 10
+    with pytest.raises(UnitError, match="every sample has the same distribution"):
+        classify(make_assay(ranked, unit="tpm"))
+    riaz = pd.read_csv(data_root / "riaz2017" / "expression_counts.tsv.gz", sep="\t", index_col="gene", nrows=50).T
+    with pytest.raises(UnitError, match="has counts"):
+        place(make_assay(riaz, unit="counts"))
+    with pytest.raises(ImmunosarcError, match="guard is 'measured' or 'declared'"):
+        place(make_assay(medians, unit="tpm"), guard="off")
+    with pytest.raises(UnknownNameError, match="Did you mean 'hot_cold'"):
+        classify(make_assay(medians, unit="tpm"), "hotcold")
+
+
+def test_ones_own_cohort_is_frozen():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        rng.gamma(1.0, 20.0, (40, 3)), columns=["A", "B", "C"], index=[f"S{i}" for i in range(40)]
+    )
+    counts = frame.round()
+    own = build_reference(make_assay(counts, unit="counts"), {"ab": ["A", "B"], "gone": ["X", "Y"]})
+    assert list(own.populations) == ["ab"]
+    assert (own.unit, own.n, own.absolute) == ("log2_cpm", 40, False)
+    logs = np.log2(counts.div(counts.sum(axis=1), axis=0) * 1e6 + 1)
+    scores = logs[["A", "B"]].mean(axis=1)
+    placed = place(make_assay(counts.iloc[[4]], unit="counts"), own)
+    assert placed.loc[0, "z"] == pytest.approx((scores["S4"] - scores.mean()) / scores.std())
+    assert placed.loc[0, "percentile"] == pytest.approx((np.sum(scores < scores["S4"]) + 0.5) / 40)
+    thin = make_assay(counts.iloc[[4]], unit="counts")
+    thin.X = sparse.csr_matrix(thin.X)
+    pd.testing.assert_frame_equal(place(thin, own), placed)
+    with pytest.raises(UnitError, match="is in CPM, the assay has tpm"):
+        place(make_assay(frame, unit="tpm"), own)
+    with pytest.raises(ImmunosarcError, match="needs 20 samples, the assay has 5"):
+        build_reference(make_assay(counts.iloc[:5], unit="counts"))
+    with pytest.raises(CoverageError, match="none of 12 populations"):
+        build_reference(make_assay(counts, unit="counts"))
+    with pytest.raises(CoverageError, match="reads TIS18, CYT, which reference 'own_cohort' lacks"):
+        classify(make_assay(counts, unit="counts"), reference=own)
+
+
+def test_the_hash_changes_with_what_decides_a_placement():
+    shipped = sarcoma_reference()
+    assert len(shipped.hash) == 64
+    assert dataclasses.replace(shipped, name="x").hash == shipped.hash
+    assert (
+        dataclasses.replace(shipped, rules=dataclasses.replace(shipped.rules, hot_from=0.7)).hash != shipped.hash
+    )
+    assert dataclasses.replace(shipped, genes=shipped.genes + 1e-6).hash != shipped.hash
+
+
+def test_tables_keep_their_schemas_and_inputs_stay(synovial):
+    before = synovial.X.copy()
+    schema.PLACEMENT.check(place(synovial, guard="declared"))
+    schema.CLASSES.check(classify(synovial, guard="declared"))
+    assert np.array_equal(synovial.X, before)
