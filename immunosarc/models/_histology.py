@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from immunosarc import schema, stats
+from immunosarc import schema
 from immunosarc.errors import PlanError
 from immunosarc.models._association import associate
 
@@ -217,5 +217,5 @@ def _comparable(feature: pd.Series, labels: pd.Series, settled: pd.Series) -> in
     """Measured patients of the groups in which the endpoint takes more than one value."""
     has = (feature.notna() & settled.notna()).to_numpy()
     by_group = settled[has].groupby(labels[has])
-    varied = by_group.nunique() > 1
+    varied = by_group.agg(lambda known: len(set(known)) > 1).astype(bool)
     return int(by_group.size()[varied].sum())
