@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from immunosarc.stats import (
+    ancova,
     auc_as_log_odds_ratio,
     cox,
     detectable_auc,
@@ -144,6 +145,19 @@ def _drifting_marker(rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     return pfs, biopsy, (biopsy - 67.0) / 20.0 + rng.normal(size=40)
 
 
+def regression_to_the_mean(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of trials of 30 pairs in which responders, who began lower by chance, "change" more."""
+    rng = np.random.default_rng(seed)
+    steady = rng.normal(size=(30, simulations))
+    before, after = steady + rng.normal(size=steady.shape), steady + rng.normal(size=steady.shape)
+    order = np.argsort(before, axis=0)  # the twelve lowest of each trial come first and respond
+    before, after = np.take_along_axis(before, order, axis=0), np.take_along_axis(after, order, axis=0)
+    responds = np.arange(30) < 12
+    raw = mann_whitney(after - before, responds).p_value
+    yield rate("NAIVE: raw change of 12 v 18, responders began lowest", 0.05, raw <= 0.05, "not")
+    yield rate("ancova p_value, the same pairs", 0.05, ancova(before, after, responds).p_value <= 0.05)
+
+
 def coverages(simulations: int, seed: int) -> Iterator[Rate]:
     """Share of 95% intervals that hold the truth."""
     rng = np.random.default_rng(seed)
@@ -253,6 +267,7 @@ SECTIONS: dict[str, Callable[[int, int], Iterator[Rate]]] = {
     "Type I error (nothing is associated, p <= 0.05)": null_rejections,
     "Family-wise error (any false lead in a panel)": familywise_errors,
     "Immortal time (a marker that says nothing, p <= 0.05)": landmark_errors,
+    "Regression to the mean (nothing happens, p <= 0.05)": regression_to_the_mean,
     "Coverage of 95% intervals": coverages,
     "Power at the effect called detectable (two-sided 0.05, normal feature)": powers,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._ancova import ancova
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -50,6 +51,7 @@ __all__ = [
     "TwoStage",
     "TwoStageInference",
     "admissible_weights",
+    "ancova",
     "auc_as_log_odds_ratio",
     "auc_null_error",
     "benjamini_hochberg",

@@ -52,6 +52,12 @@ def test_a_landmark_undoes_immortal_time():
         assert rate.share <= rate.promised + margin(rate), rate
 
 
+def test_adjusting_for_baseline_undoes_regression_to_the_mean():
+    naive, adjusted = calibrate.regression_to_the_mean(1000, seed=8)
+    assert naive.share > 0.3
+    assert abs(adjusted.share - adjusted.promised) <= margin(adjusted)
+
+
 def test_intervals_hold_the_truth_as_often_as_promised():
     for rate in calibrate.coverages(500, seed=4):
         assert rate.share >= rate.promised - margin(rate), rate
