@@ -1,8 +1,10 @@
 """Features against outcomes: association, change on treatment."""
 
 from immunosarc.models._association import associate
+from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
+from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
 from immunosarc.models._sweep import sweep_landmarks
@@ -11,9 +13,13 @@ __all__ = [
     "MODELS",
     "RESPONSE_GROUPS",
     "associate",
+    "compare_biopsied",
+    "compare_change",
     "compare_timepoints",
     "detectability",
+    "explained_by_group",
     "landmark_flow",
+    "leave_one_group_out",
     "pair_timepoints",
     "sweep_landmarks",
 ]

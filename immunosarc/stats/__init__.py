@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._ancova import ancova
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -24,6 +25,7 @@ from immunosarc.stats._proportional_odds import proportional_odds
 from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
+from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._simon import (
     SingleStage,
@@ -50,6 +52,7 @@ __all__ = [
     "TwoStage",
     "TwoStageInference",
     "admissible_weights",
+    "ancova",
     "auc_as_log_odds_ratio",
     "auc_null_error",
     "benjamini_hochberg",
@@ -81,6 +84,7 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "shrink",
     "sign_flips",
     "signed_rank",
     "signed_rank_null",

@@ -42,7 +42,8 @@ def proportional_odds(
     The interval is where :math:`2(\ell_{\max} - \ell(\beta))` equals the chi-square quantile, verified to
     1e-8; ``statistic`` is the signed root of the likelihood ratio at zero and ``p_value`` its p-value.
     A feature that orders the grades perfectly has no finite estimate. With few patients the estimate
-    lies too far from zero. Source: McCullagh 1980, doi 10.1111/j.2517-6161.1980.tb01109.x.
+    lies too far from zero, and with 30 the p is a little too small (6% of noise lies below 0.05).
+    Source: McCullagh 1980, doi 10.1111/j.2517-6161.1980.tb01109.x.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from immunosarc.stats._exact_rank_sum import enumerated_p
 from immunosarc.stats._fits import Fits, StatusArray, statuses
 from immunosarc.stats._inputs import (
     BoolArray,
@@ -52,7 +53,8 @@ def mann_whitney(
     single responder, and ends at 0 or 1 with a width where the data are separated.
     ``statistic`` is :func:`rank_sum_statistic`; ``p_value`` is two-sided normal with the tie-corrected
     variance and a continuity correction of one half; ``p_exact`` comes from the permutation
-    distribution of U where there are no ties and one stratum, and at most 10,000 pairs. Sources:
+    distribution of U: without ties and strata up to 10,000 pairs, with them by counting every labeling
+    within strata of at most 60 patients. Sources:
     DeLong 1988, doi 10.2307/2531595; Newcombe 2006, doi 10.1002/sim.2324; strata add their U with equal weight.
 
     Parameters
@@ -111,7 +113,7 @@ def mann_whitney(
         conf_high=high,
         statistic=z,
         p_value=_normal_p(wins - pairs / 2.0, z),
-        p_exact=_exact_p(values, wins, parts),
+        p_exact=_exact_p(values, wins, parts, marked=marked, codes=codes),
     )
 
 
@@ -210,10 +212,21 @@ def _normal_p(surplus: FloatArray, z: FloatArray) -> FloatArray:
     return p
 
 
-def _exact_p(values: FloatArray, wins: FloatArray, parts: list[_Placements]) -> FloatArray:
+def _exact_p(
+    values: FloatArray, wins: FloatArray, parts: list[_Placements], *, marked: BoolArray, codes: IntArray
+) -> FloatArray:
+    """By recursion where there are no ties and one stratum, else by enumeration where that is feasible."""
     p = np.full(len(wins), np.nan)
-    if len(parts) != 1:
-        return p
+    if len(parts) == 1:
+        p = _untied_p(values, wins, parts)
+    left = np.flatnonzero(np.isnan(p))
+    if left.size and len(values):
+        p[left] = enumerated_p(values[:, left], marked, codes)
+    return p
+
+
+def _untied_p(values: FloatArray, wins: FloatArray, parts: list[_Placements]) -> FloatArray:
+    p = np.full(len(wins), np.nan)
     cases, controls = parts[0].cases.astype(np.int64), parts[0].controls.astype(np.int64)
     ordered = np.sort(values, axis=0)
     fits = ~(np.diff(ordered, axis=0) == 0).any(axis=0) & (cases * controls <= _EXACT_PAIRS)

@@ -74,7 +74,8 @@ def log_rank(
     ``statistic`` is :math:`(O - E) / \sqrt V`, ``p_value`` its two-sided normal p. ``estimate`` is Peto's
     one-step log hazard ratio of high against low, :math:`(O - E) / V` with error :math:`1 / \sqrt V`; it
     lies too near zero where the effect is strong. A split throws information away: the test finds a
-    graded effect less often than :func:`cox`. Sources: Mantel 1966; Peto and Peto 1972,
+    graded effect less often than :func:`cox`, and with 30 patients its normal p is a little too small
+    (6% of noise lies below 0.05). Sources: Mantel 1966; Peto and Peto 1972,
     doi 10.2307/2344317; Yusuf 1985, doi 10.1016/S0033-0620(85)80003-7.
 
     Parameters

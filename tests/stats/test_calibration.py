@@ -31,7 +31,7 @@ def margin(rate):
 
 def test_nothing_is_found_more_often_than_promised_where_nothing_is():
     rates = list(calibrate.null_rejections(2000, seed=2))
-    assert len(rates) == 12
+    assert len(rates) == 13
     for rate in rates:
         assert rate.share <= rate.promised + margin(rate), rate
         floor = 0.015 if "ties and zeros" in rate.what else rate.promised - margin(rate)
@@ -50,6 +50,12 @@ def test_a_landmark_undoes_immortal_time():
     assert len(landmarks) == 4
     for rate in landmarks:
         assert rate.share <= rate.promised + margin(rate), rate
+
+
+def test_adjusting_for_baseline_undoes_regression_to_the_mean():
+    naive, adjusted = calibrate.regression_to_the_mean(1000, seed=8)
+    assert naive.share > 0.3
+    assert abs(adjusted.share - adjusted.promised) <= margin(adjusted)
 
 
 def test_intervals_hold_the_truth_as_often_as_promised():

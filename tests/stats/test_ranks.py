@@ -11,6 +11,7 @@ from scipy import special, stats
 
 from immunosarc.errors import ImmunosarcError
 from immunosarc.stats import _rank_sums, mann_whitney, rank_sum_statistic
+from immunosarc.stats._exact_rank_sum import enumerated_p
 
 
 def pairs_won(values, group, strata=None):
@@ -76,7 +77,7 @@ def test_agrees_with_scipy_feature_by_feature(trial):
         assert fits.std_error[k] == pytest.approx(delong_error_by_definition(yes, no), rel=1e-12)
         assert (fits.n[k], fits.n_events[k]) == (len(yes) + len(no), len(yes))
         tied = len(np.unique(column[~np.isnan(column)])) < len(yes) + len(no)
-        assert np.isnan(fits.p_exact[k]) == tied
+        assert 0 < fits.p_exact[k] <= 1
         if not tied:
             exact = stats.mannwhitneyu(yes, no, method="exact").pvalue
             assert fits.p_exact[k] == pytest.approx(exact, rel=1e-12)
@@ -116,7 +117,42 @@ def test_strata_compare_within_only(trial):
             yes, no = (column[(group[strata == s] == side) & ~np.isnan(column)] for side in (True, False))
             alone.append((len(yes) * len(no) * delong_error_by_definition(yes, no)) ** 2)
         assert fits.std_error[k] == pytest.approx(np.sqrt(sum(alone)) / count, rel=1e-12)
-    assert np.isnan(fits.p_exact).all()
+    assert fits.p_exact == pytest.approx(fits.p_value, abs=0.12)
+
+
+def test_exact_p_counts_every_labeling_within_strata():
+    rng = np.random.default_rng(40)
+    strata, group = np.repeat([0, 1, 2], [6, 5, 2]), np.array([1, 1, 0, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1], dtype=bool)
+    values = rng.integers(0, 4, (13, 6)).astype(float)
+    values[rng.random(13) < 0.2, 0] = np.nan
+    p = mann_whitney(values, group, strata=strata).p_exact
+    for k in range(6):
+        has = ~np.isnan(values[:, k])
+        sums = [0.0]
+        seen = center = 0.0
+        for s in (0, 1, 2):
+            here = has & (strata == s)
+            ranks, cases = stats.rankdata(values[here, k]), int(group[here].sum())
+            sums = [a + ranks[list(c)].sum() for a in sums for c in combinations(range(here.sum()), cases)]
+            seen += ranks[group[here]].sum()
+            center += cases * (here.sum() + 1) / 2
+        away = np.abs(np.array(sums) - center)
+        assert p[k] == pytest.approx(np.mean(away >= abs(seen - center) - 1e-9), rel=1e-12)
+    tied = rng.integers(0, 4, (13, 1)).astype(float)
+    flat = mann_whitney(tied, group).p_exact[0]
+    ranks = stats.rankdata(tied[:, 0])
+    away = [abs(ranks[list(c)].sum() - group.sum() * 7.0) for c in combinations(range(13), int(group.sum()))]
+    assert flat == pytest.approx(np.mean(np.array(away) >= abs(ranks[group].sum() - group.sum() * 7.0) - 1e-9))
+
+
+def test_enumeration_agrees_with_the_recursion_and_stops_where_it_is_too_long():
+    rng = np.random.default_rng(41)
+    values, group = rng.normal(size=(40, 3)), rng.random(40) < 0.4
+    recursion = mann_whitney(values, group).p_exact
+    counted = enumerated_p(values, group, np.zeros(40, dtype=int))
+    assert counted == pytest.approx(recursion, rel=1e-10)
+    many = rng.integers(0, 9, (61, 1)).astype(float)
+    assert np.isnan(mann_whitney(many, np.arange(61) < 20).p_exact[0])
 
 
 def test_stratified_statistic_has_the_moments_of_all_relabelings():

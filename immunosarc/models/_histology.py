@@ -1,0 +1,221 @@
+"""Is the marker just histology? Associations without one group at a time, and within groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from immunosarc import schema
+from immunosarc.errors import PlanError
+from immunosarc.models._association import associate
+
+__all__ = ["explained_by_group", "leave_one_group_out"]
+
+EVERYBODY = "nobody"
+"""The value of ``left_out`` in the rows of the whole cohort."""
+
+
+def leave_one_group_out(
+    table: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    *,
+    groups: pd.Series,
+    endpoint: str,
+    model: str,
+    **options: Any,
+) -> pd.DataFrame:
+    """Repeat an association without each histology in turn: a finding that one of them carries falls.
+
+    Parameters
+    ----------
+    table, outcomes, endpoint, model
+        As in :func:`associate`.
+    groups : Series
+        Histology, or another group, of each patient; indexed by patient. Patients without a group stay
+        in every analysis.
+    **options
+        Whatever else :func:`associate` takes.
+
+    Returns
+    -------
+    DataFrame
+        ``schema.ASSOCIATION`` with a further column ``left_out``: first the rows of everybody
+        ("nobody" left out), then those without each group, in the order of the groups.
+
+    Raises
+    ------
+    PlanError
+        When the groups are not a Series that knows these patients.
+    ImmunosarcError
+        As in :func:`associate`.
+
+    Examples
+    --------
+    >>> import immunosarc as ims
+    >>> cohort = ims.simulate_cohort(seed=7)
+    >>> scores = ims.features.score(cohort["rna"])[["cyt"]]
+    >>> rows = leave_one_group_out(
+    ...     cohort.at("pre").per_patient(scores),
+    ...     ims.endpoints.derive(cohort),
+    ...     groups=cohort.patients["sex"],
+    ...     endpoint="objective_response",
+    ...     model="mann_whitney",
+    ...     n_permutations=200,
+    ... )
+    >>> rows["left_out"].tolist()
+    ['nobody', 'female', 'male']
+    """
+    of_patient = _groups(groups, table)
+    parts = []
+    for name in (EVERYBODY, *sorted(of_patient.dropna().unique())):
+        kept = table[(of_patient != name).fillna(True).to_numpy(dtype=bool)]
+        if kept.empty:
+            continue
+        rows = associate(kept, outcomes, endpoint=endpoint, model=model, **options)
+        parts.append(rows.assign(left_out=name))
+    return schema.ASSOCIATION.check(pd.concat(parts, ignore_index=True))
+
+
+def explained_by_group(
+    table: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    *,
+    groups: pd.Series,
+    endpoint: str,
+    model: str,
+    alpha: float = 0.05,
+    **options: Any,
+) -> pd.DataFrame:
+    r"""Ask of each feature whether it goes with outcome only because both go with histology.
+
+    Beside the association in everybody stands the one within groups (groups as strata), and the share of the
+    feature's rank variance that lies between groups,
+
+    .. math:: \eta^2 = \frac{H}{n - 1}
+
+    with the Kruskal-Wallis H and its p. A feature is flagged when its own p is at most alpha, groups differ
+    in it (p at most alpha), and within groups its p is above alpha or cannot be had. The flag says that
+    the data cannot tell the feature from its groups, not that the feature has no effect: within small
+    groups little can be seen, and ``n_within`` says how many patients can be compared there.
+
+    Parameters
+    ----------
+    table, outcomes, endpoint, model
+        As in :func:`associate`.
+    groups : Series
+        Histology, or another group, of each patient; indexed by patient. Patients without one are left
+        out of both analyses.
+    alpha : float
+        For the three p-values, each of the feature alone.
+    **options
+        Whatever else :func:`associate` takes, but not ``strata``.
+
+    Returns
+    -------
+    DataFrame
+        One row per feature: ``feature, endpoint, model, measure, grouped_by, n, n_groups, eta_squared,
+        p_groups, estimate, p_value, n_within, estimate_within, p_within, flagged, status``.
+
+    Raises
+    ------
+    PlanError
+        When the groups are not a Series that knows these patients, or strata are passed.
+    ImmunosarcError
+        As in :func:`associate`.
+
+    References
+    ----------
+    Kruskal WH, Wallis WA. J Am Stat Assoc 1952;47:583-621, doi:10.1080/01621459.1952.10483441.
+
+    Examples
+    --------
+    >>> import immunosarc as ims
+    >>> cohort = ims.simulate_cohort(seed=7)
+    >>> scores = ims.features.score(cohort["rna"])[["mcp_endothelial", "cyt"]]
+    >>> found = explained_by_group(
+    ...     cohort.at("pre").per_patient(scores),
+    ...     ims.endpoints.derive(cohort),
+    ...     groups=cohort.patients["histology"],
+    ...     endpoint="objective_response",
+    ...     model="mann_whitney",
+    ...     n_permutations=200,
+    ... )
+    >>> bool(found["eta_squared"][0] > found["eta_squared"][1])
+    True
+    """
+    if "strata" in options:
+        raise PlanError("explained_by_group sets the strata itself, from groups; pass no strata.")
+    of_patient = _groups(groups, table)
+    known = table[of_patient.notna().to_numpy()]
+    labels = of_patient.dropna()
+    ask = {"endpoint": endpoint, "model": model, "alpha": alpha, **options}
+    raw = associate(known, outcomes, **ask)
+    within = associate(known, outcomes, strata=labels, **ask)
+    between = [_kruskal(known[name].to_numpy(dtype=float), labels.to_numpy()) for name in raw["feature"]]
+    eta, p_groups, n_groups = (np.array(column) for column in zip(*between, strict=True))
+    lost = ~(within["p_value"] <= alpha).fillna(False).to_numpy(dtype=bool)
+    flagged = (raw["p_value"] <= alpha).fillna(False).to_numpy(dtype=bool) & (p_groups <= alpha) & lost
+    settled = _settled(outcomes, endpoint).reindex(known.index)
+    return pd.DataFrame(
+        {
+            "feature": raw["feature"],
+            "endpoint": endpoint,
+            "model": model,
+            "measure": raw["measure"],
+            "grouped_by": labels.name or "group",
+            "n": raw["n"],
+            "n_groups": n_groups,
+            "eta_squared": eta,
+            "p_groups": p_groups,
+            "estimate": raw["estimate"],
+            "p_value": raw["p_value"],
+            "n_within": [_comparable(known[name], labels, settled) for name in raw["feature"]],
+            "estimate_within": within["estimate"],
+            "p_within": within["p_value"],
+            "flagged": flagged,
+            "status": raw["status"].where(raw["status"] != "ok", within["status"]),
+        }
+    )
+
+
+def _groups(groups: pd.Series, table: pd.DataFrame) -> pd.Series:
+    if not isinstance(groups, pd.Series):
+        raise PlanError(
+            f"groups must be a Series indexed by patient_id, not {type(groups).__name__}; "
+            "for example groups=cohort.patients['histology']."
+        )
+    if groups.index.has_duplicates or not groups.index.isin(table.index).any():
+        raise PlanError("groups must name each patient of the table once; index it by patient_id.")
+    named = groups.reindex(table.index)
+    return named.astype("string").astype(object).where(named.notna())
+
+
+def _kruskal(values: np.ndarray, labels: np.ndarray) -> tuple[float, float, int]:
+    """Share of rank variance between groups, its p, and the groups with a measured patient."""
+    has = ~np.isnan(values)
+    names, code = np.unique(labels[has].astype(str), return_inverse=True)
+    n = int(has.sum())
+    if n < 3 or len(names) < 2 or np.ptp(values[has]) == 0:
+        return np.nan, np.nan, len(names)
+    ranks = pd.Series(values[has]).rank().to_numpy()
+    centred = ranks - ranks.mean()
+    between = sum(centred[code == k].sum() ** 2 / (code == k).sum() for k in range(len(names)))
+    eta = float(between / (centred**2).sum())
+    return eta, float(special.chdtrc(len(names) - 1, eta * (n - 1))), len(names)
+
+
+def _settled(outcomes: pd.DataFrame, endpoint: str) -> pd.Series:
+    """The endpoint's value, or whether the event happened."""
+    kind = schema.ENDPOINTS[endpoint].kind
+    return outcomes[f"{endpoint}_event" if kind == "time_to_event" else endpoint]
+
+
+def _comparable(feature: pd.Series, labels: pd.Series, settled: pd.Series) -> int:
+    """Measured patients of the groups in which the endpoint takes more than one value."""
+    has = (feature.notna() & settled.notna()).to_numpy()
+    by_group = settled[has].groupby(labels[has])
+    varied = by_group.agg(lambda known: len(set(known)) > 1).astype(bool)
+    return int(by_group.size()[varied].sum())
