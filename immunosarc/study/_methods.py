@@ -86,7 +86,7 @@ def _association_paragraph(plan: Plan, associations: pd.DataFrame) -> str:
         f"{plan.n_permutations:,} permutations of outcomes{strata}; the permuted statistic is the standardized "
         "rank sum for binary and the standardized log-rank score for time-to-event endpoints, whichever model "
         "gives the effect. The detectable effect is the smallest one found with 80% power at the family's own "
-        "threshold; for hazard ratios the formula is that of large studies. q is Benjamini-Hochberg's within the "
+        "threshold. q is Benjamini-Hochberg's within the "
         "family. Intervals of an AUC are DeLong's on the logit scale, with strata Newcombe's."
     )
     if (associations["timepoint"] != "pre").any():
