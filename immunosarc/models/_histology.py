@@ -22,9 +22,9 @@ def leave_one_group_out(
     table: pd.DataFrame,
     outcomes: pd.DataFrame,
     *,
-    groups: pd.Series,
     endpoint: str,
     model: str,
+    groups: pd.Series,
     **options: Any,
 ) -> pd.DataFrame:
     """Repeat an association without each histology in turn: a finding that one of them carries falls.
@@ -83,9 +83,9 @@ def explained_by_group(
     table: pd.DataFrame,
     outcomes: pd.DataFrame,
     *,
-    groups: pd.Series,
     endpoint: str,
     model: str,
+    groups: pd.Series,
     alpha: float = 0.05,
     **options: Any,
 ) -> pd.DataFrame:
