@@ -28,7 +28,7 @@ def test_the_card_is_what_the_association_table_says_of_each_feature(
 ) -> None:
     card, rows = detectability(*panel, **ASK), associate(*panel, **ASK)
     assert card["effect"][0] == pytest.approx(rows["detectable_80"].median())
-    assert card["effect"][4] == pytest.approx(rows["noise_ceiling"].median())
+    assert card["threshold"][4] == pytest.approx(rows["noise_ceiling"].median())  # both are absolute z
     assert card["effect"][1] > card["effect"][0] > card["effect"][2] > 0.5
     assert card["power"].tolist()[:2] == [pytest.approx(0.8, abs=1e-3), pytest.approx(0.9, abs=1e-3)]
     assert (card["n"][0], card["n_events"][0], card["n_features"][0]) == (30, 10, 20)
