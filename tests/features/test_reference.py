@@ -285,3 +285,28 @@ def test_tables_keep_their_schemas_and_inputs_stay(synovial):
     schema.PLACEMENT.check(place(synovial, guard="declared"))
     schema.CLASSES.check(classify(synovial, guard="declared"))
     assert np.array_equal(synovial.X, before)
+
+
+def test_the_posterior_is_the_share_of_offsets_that_keep_the_class():
+    """One axis may move by a normal offset: the share by summing the normal density over a fine grid."""
+    shipped, scheme = sarcoma_reference(), load_signatures()["sarcoma_immune_class"].centroids
+    axes = ("T cells", "Cytotoxic lymphocytes", "B lineage", "Endothelial cells")
+    rules = dataclasses.replace(shipped.rules, offset_sd={"T cells": 0.8}, scale_sd=0.0)
+    point = [0.4, 0.2, 0.1, -0.2]
+    values = {}
+    for axis, z in zip(axes, point, strict=True):
+        values |= dict.fromkeys(
+            shipped.populations[axis].genes, shipped.populations[axis].mean + shipped.populations[axis].sd * z
+        )
+    given = make_assay(pd.DataFrame([values], index=["S1"]), unit="log2_tpm")
+    row = classify(
+        given, "sarcoma_immune_class", reference=dataclasses.replace(shipped, rules=rules), guard="declared"
+    ).loc[0]
+    normal, kept = statistics.NormalDist(0, 0.8), 0.0
+    for step in range(-4000, 4000):
+        offset = (step + 0.5) / 1000
+        at = [point[0] + offset, *point[1:]]
+        near = min(range(5), key=lambda j: math.dist(at, [scheme[a][j] for a in axes]))
+        kept += normal.pdf(offset) / 1000 * ("ABCDE"[near] == row["nearest"])
+    assert 0.5 < kept < 0.95
+    assert row["posterior"] == pytest.approx(kept, abs=0.03)
