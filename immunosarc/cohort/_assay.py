@@ -12,8 +12,6 @@ from immunosarc import schema
 from immunosarc.errors import CohortError, did_you_mean, raise_together
 
 __all__ = [
-    "assay_detail",
-    "counted",
     "dense_values",
     "make_assay",
     "observed",
@@ -108,14 +106,3 @@ def storable(values: pd.Series) -> Any:
     if pd.api.types.is_string_dtype(values.dtype) and not isinstance(values.dtype, pd.CategoricalDtype):
         return pd.Categorical(values.astype(object).where(values.notna(), None))
     return values.array
-
-
-def assay_detail(adata: anndata.AnnData) -> str:
-    """Return the size and the unit in words."""
-    about = adata.uns["immunosarc"]
-    return f"{counted(adata.n_obs, about['level'])} x {counted(adata.n_vars, 'feature')}, {about['unit']}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

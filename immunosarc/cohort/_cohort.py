@@ -21,8 +21,6 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort._assay import (
-    assay_detail,
-    counted,
     observed,
     same_assay,
     sample_ids,
@@ -30,6 +28,7 @@ from immunosarc.cohort._assay import (
 )
 from immunosarc.cohort._links import checked, link_problems, provenance_problems
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
+from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
 
 __all__ = ["Cohort"]
@@ -282,17 +281,17 @@ class Cohort:
             Columns ``part``, ``name``, ``rows``, ``patients``, ``detail``.
         """
         rows = [
-            ("patients", "patients", len(self.patients), len(self.patients), _completeness(self.patients)),
+            ("patients", "patients", len(self.patients), len(self.patients), completeness(self.patients)),
             (
                 "samples",
                 "samples",
                 len(self.samples),
                 self.samples["patient_id"].nunique(),
-                f"{_timepoint_counts(self.samples)}; {len(self.pairs)} pre-on pairs",
+                f"{timepoint_counts(self.samples)}; {len(self.pairs)} pre-on pairs",
             ),
         ]
         rows += [
-            ("tables", name, len(table), table["patient_id"].nunique(), _completeness(table))
+            ("tables", name, len(table), table["patient_id"].nunique(), completeness(table))
             for name, table in self.tables.items()
         ]
         rows += [
@@ -379,7 +378,7 @@ class Cohort:
     def __repr__(self) -> str:
         head = (
             f"Cohort{self._title()}: {counted(len(self.patients), 'patient')}, "
-            f"{counted(len(self.samples), 'sample')} ({_timepoint_counts(self.samples)}), "
+            f"{counted(len(self.samples), 'sample')} ({timepoint_counts(self.samples)}), "
             f"{len(self.pairs)} pre-on pairs"
         )
         lines = [f"  {name}: {assay_detail(adata)}" for name, adata in self.assays.items()]
@@ -409,12 +408,3 @@ def _chosen(frame: pd.DataFrame, which: pd.Series | Iterable[str] | None, noun: 
 
 def _same_items(one: Mapping[str, Any], other: Mapping[str, Any], same: Callable[[Any, Any], bool]) -> bool:
     return set(one) == set(other) and all(same(one[name], other[name]) for name in one)
-
-
-def _timepoint_counts(samples: pd.DataFrame) -> str:
-    counts = samples["timepoint"].value_counts()
-    return ", ".join(f"{counts[name]} {name}" for name in schema.TIMEPOINTS if name in counts) or "none"
-
-
-def _completeness(frame: pd.DataFrame) -> str:
-    return ", ".join(f"{name} {int(frame[name].notna().sum())}/{len(frame)}" for name in frame.columns)

@@ -1,7 +1,7 @@
 """Figures: a result table goes in, a drawn ``Axes`` comes out. Nothing is computed, shown or saved here."""
 
 from immunosarc.plots._attrition import attrition, flow_steps
-from immunosarc.plots._forest import forest, significant
+from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
 from immunosarc.plots._paired_change import paired_change
@@ -44,6 +44,5 @@ __all__ = [
     "percent_text",
     "rates",
     "signed_text",
-    "significant",
     "volcano",
 ]

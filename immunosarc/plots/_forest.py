@@ -20,7 +20,7 @@ from immunosarc.plots._words import (
     p_text,
 )
 
-__all__ = ["check_family", "forest", "significant"]
+__all__ = ["check_family", "forest"]
 
 _COLUMNS = (("n (events)", 34.0), ("estimate [interval]", 118.0), ("p maxT", 198.0))
 """Heading and distance of its center from the right edge of the Axes, in points."""
@@ -45,27 +45,6 @@ def check_family(associations: pd.DataFrame, *, figure: str) -> pd.DataFrame:
                 f"Pass table[table['{column}'] == {found[0]!r}]."
             )
     return table
-
-
-def significant(table: pd.DataFrame) -> np.ndarray:
-    """Return which rows stay below their alpha after correction for the whole family.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``schema.ASSOCIATION`` or ``schema.CHANGE``.
-
-    Returns
-    -------
-    ndarray of bool
-        False where there is no p.
-
-    Examples
-    --------
-    >>> significant(pd.DataFrame({"p_maxt": [0.01, 0.2], "alpha": 0.05})).tolist()
-    [True, False]
-    """
-    return np.asarray((table["p_maxt"] < table["alpha"]).fillna(False), dtype=bool)
 
 
 def forest(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 20) -> Axes:
@@ -187,7 +166,7 @@ def _effect(
         return
     low, value, high = (float(x) for x in how.shown([row["conf_low"], row["estimate"], row["conf_high"]]))
     _interval(ax, place, (low, high), limits=limits)
-    filled = bool(significant(row.to_frame().T)[0])
+    filled = bool(schema.significant(row.to_frame().T)[0])
     ax.plot(
         [value],
         [place],

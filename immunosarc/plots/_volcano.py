@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from immunosarc import schema
 from immunosarc.plots._axes import current, footnote, plain, ratio_axis, say_why, titled
-from immunosarc.plots._forest import check_family, significant
+from immunosarc.plots._forest import check_family
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED, ORANGE
 from immunosarc.plots._words import (
     Measure,
@@ -188,7 +189,7 @@ def _seen(value: float, how: Measure) -> str:
 
 def _points(ax: Axes, drawn: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> list[Line2D]:
     alpha = alpha_text(drawn["alpha"].max())
-    survives, planned = significant(drawn), (drawn["stamp"] == "confirmatory").to_numpy(bool)
+    survives, planned = schema.significant(drawn), (drawn["stamp"] == "confirmatory").to_numpy(bool)
     handles = []
     for filled in (False, True):
         for marker, mine in (("o", ~planned), ("D", planned)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from immunosarc import plots
+from immunosarc import plots, schema
 from immunosarc.report._select import families, table_of
 from immunosarc.study import Study
 
@@ -86,7 +86,7 @@ def _survivors(study: Study) -> list[str]:
     table = table_of(study, "associations")
     if table.empty:
         return []
-    alpha, left = plots.alpha_text(study.plan.alpha), table[plots.significant(table)]
+    alpha, left = plots.alpha_text(study.plan.alpha), table[schema.significant(table)]
     if left.empty:
         return [
             f"No association stays below {alpha} after counting the features of its family. That does not show "
@@ -119,7 +119,7 @@ def _changes(study: Study) -> str:
     table = table_of(study, "changes")
     if table.empty:
         return ""
-    alpha, left = plots.alpha_text(study.plan.alpha), table[plots.significant(table)]
+    alpha, left = plots.alpha_text(study.plan.alpha), table[schema.significant(table)]
     scope = f"{table['feature'].nunique()} features in {table['family'].nunique()} families of change"
     if left.empty:
         return f"Of {scope} from before to on treatment none stays below {alpha} after counting its family."

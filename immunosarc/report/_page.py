@@ -190,7 +190,7 @@ def _overview(study: Study) -> Grid:
     """One row per family: how many tests, and the smallest p after counting them."""
     rows = []
     for name, part in families(study):
-        below = int(plots.significant(part).sum())
+        below = int(schema.significant(part).sum())
         rows.append(
             [
                 name,

@@ -37,6 +37,7 @@ from immunosarc.schema._results import (
     STAMPS,
     SUMMARY,
     SURVIVAL_CURVE,
+    significant,
 )
 from immunosarc.schema._table import Column, Problem, Table
 
@@ -81,5 +82,6 @@ __all__ = [
     "Table",
     "assay_problems",
     "refuse_response_groups",
+    "significant",
     "unit_problems",
 ]

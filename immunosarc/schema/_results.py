@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from immunosarc.schema._clinical import RESPONSES, TIMEPOINTS
@@ -18,6 +19,7 @@ __all__ = [
     "STAMPS",
     "SUMMARY",
     "SURVIVAL_CURVE",
+    "significant",
 ]
 
 STAMPS = ("confirmatory", "exploratory", "deviation")
@@ -223,3 +225,24 @@ ATTRITION = Table(
         "reason": _text("why not"),
     },
 )
+
+
+def significant(table: pd.DataFrame) -> np.ndarray:
+    """Return which rows stay below their alpha after correction for the whole family.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``ASSOCIATION`` or ``CHANGE``.
+
+    Returns
+    -------
+    ndarray of bool
+        False where there is no p.
+
+    Examples
+    --------
+    >>> significant(pd.DataFrame({"p_maxt": [0.01, 0.2], "alpha": 0.05})).tolist()
+    [True, False]
+    """
+    return np.asarray((table["p_maxt"] < table["alpha"]).fillna(False), dtype=bool)

@@ -186,13 +186,14 @@ def _newcombe_limit(auc: FloatArray, end: FloatArray, parts: list[_Placements], 
     for _ in range(60):
         middle = (outer + inner) / 2.0
         distance = np.abs(auc - middle)
-        outside = distance > critical * np.sqrt(_hanley_mcneil(middle, parts))
+        outside = distance > critical * np.sqrt(_newcombe_variance(middle, parts))
         outer, inner = np.where(outside, middle, outer), np.where(outside, inner, middle)
     at_end = np.abs(auc - end) == 0.0
     return np.where(at_end, end, inner)
 
 
-def _hanley_mcneil(auc: FloatArray, parts: list[_Placements]) -> FloatArray:
+def _newcombe_variance(auc: FloatArray, parts: list[_Placements]) -> FloatArray:
+    """Variance of the AUC by Hanley and McNeil with the mean of the group sizes, as Newcombe takes it."""
     pairs = sum((part.cases * part.controls for part in parts), np.zeros_like(auc))
     variance = np.zeros_like(auc)
     for part in parts:

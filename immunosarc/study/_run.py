@@ -146,7 +146,8 @@ def _associations(
 
 def _families(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """How many features each family looked at, and what is left after counting them."""
-    grouped = associations.groupby("family", sort=False)
+    marked_rows = associations.assign(below_alpha=schema.significant(associations).astype(int))
+    grouped = marked_rows.groupby("family", sort=False)
     return (
         grouped.agg(
             n_features=("feature", "size"),
@@ -154,7 +155,7 @@ def _families(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:
             n_patients=("n", "max"),
             n_events=("n_events", "max"),
             smallest_p_maxt=("p_maxt", "min"),
-            n_below_alpha=("p_maxt", lambda p: int((p <= plan.alpha).sum())),
+            n_below_alpha=("below_alpha", "sum"),
         )
         .assign(n_permutations=plan.n_permutations)
         .reset_index()

@@ -153,5 +153,5 @@ def test_response_colors_stay_apart_for_a_color_blind_reader():
 def test_figures_work_on_a_subplot_of_any_size(figures):
     axes = Figure(figsize=(9, 9)).subplots(3, 3).ravel()
     for axis, (draw, tables, options) in zip(axes, figures.values(), strict=False):
-        draw(*tables, ax=axis, **options)
+        assert draw(*tables, ax=axis, **options) is axis
     _draw(axes[0])
