@@ -13,6 +13,7 @@ import pandas as pd
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._expression import Matrix, finished
 from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._lengths import Lengths
 from immunosarc.loaders._manifest import AssayBlock
 
 __all__ = ["read_arrays"]
@@ -29,6 +30,7 @@ def read_arrays(
     *,
     samples: frozenset[str],
     gene_map: Mapping[str, str] | None,
+    lengths: Lengths | None = None,
 ) -> Matrix | None:
     """Read an assay from a parquet or h5ad file; None when it cannot be, and why is added.
 
@@ -42,6 +44,8 @@ def read_arrays(
         Known library names.
     gene_map : mapping of str to str, optional
         Ensembl id -> symbol.
+    lengths : Lengths, optional
+        Of genes.
     """
     read = _read_h5ad if path.suffix == ".h5ad" else _read_parquet
     try:
@@ -59,7 +63,7 @@ def read_arrays(
     found += _name_faults(block, raw.genes, what="gene", repeat=block.duplicates is not None)
     faults += found
     given = symbols if symbols is not None else gene_map
-    matrix = finished(raw, block, faults, samples=samples, symbols=given)
+    matrix = finished(raw, block, faults, samples=samples, symbols=given, lengths=lengths)
     return None if found else matrix
 
 
@@ -97,6 +101,11 @@ def _read_parquet(path: Path, block: AssayBlock) -> tuple[Matrix, list[str] | No
             hint = did_you_mean(block.symbol_column, _texts(frame.columns[:5]))
             raise _RefusalError(f"there is no column {block.symbol_column!r} (symbol_column).{hint}")
         symbols = frame.pop(block.symbol_column).fillna("").astype(str).tolist()
+    absent = [name for name in block.ignore_columns if name not in frame]
+    if absent:
+        hint = did_you_mean(absent[0], _texts(frame.columns[:5]))
+        raise _RefusalError(f"there is no column {absent[0]!r} (ignore_columns).{hint}")
+    frame = frame.drop(columns=list(block.ignore_columns))
     words = [name for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     if words or not frame.shape[1]:
         what = f"columns {listed(words)} hold no numbers" if words else "there is no column of numbers"

@@ -19,7 +19,7 @@ from immunosarc.errors import ImmunosarcError, UnitError, UnknownNameError, did_
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["ENSEMBL", "MERGE_RULES", "merge_fault", "merged", "planned_names", "repair_genes"]
+__all__ = ["ENSEMBL", "MERGE_RULES", "merge_fault", "merged", "one_of_several", "planned_names", "repair_genes"]
 
 ENSEMBL = re.compile(r"(ENS[A-Z]*G[0-9]{11})(?:\.[0-9]+)?(?:_PAR_[XY])?")
 """An Ensembl gene id; the first group is the id without its version."""
@@ -166,7 +166,7 @@ def merged(
     for code in several:
         columns = np.flatnonzero(codes == code)
         block = values[:, columns]
-        chosen, kept = _one(block, rule)
+        chosen, kept = one_of_several(block, rule)
         result[:, code] = chosen
         given = plan["given"].to_numpy()[columns]
         about = f"{rule} of {len(columns)} rows" + (f", kept {given[kept]}" if kept is not None else "")
@@ -174,7 +174,7 @@ def merged(
     return result, log
 
 
-def _one(block: NDArray[np.float64], rule: str) -> tuple[NDArray[np.float64], int | None]:
+def one_of_several(block: NDArray[np.float64], rule: str) -> tuple[NDArray[np.float64], int | None]:
     """Return one column for several, and which one stayed where one was chosen."""
     if rule == "sum":
         return block.sum(axis=1), None

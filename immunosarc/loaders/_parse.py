@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._fault import Fault
 from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._places import key_lines, line_of
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
@@ -78,14 +79,17 @@ def parse_manifest(path: str | os.PathLike[str], faults: list[Fault]) -> Parsed:
     if raw is None:
         return Parsed(place, digest, None, {})
     unknown = list(_unknown_values(raw))
-    faults += [Fault(ManifestError, _fill_in(where)) for where in unknown]
     try:
         manifest: Manifest | None = Manifest.model_validate(raw)
         wrong: list[Any] = []
     except ValidationError as failure:
         manifest, wrong = None, failure.errors()
     shown = [error for error in wrong if not _explained(_where(error), unknown)]
-    faults += [Fault(ManifestError, text) for text in dict.fromkeys(_in_words(error) for error in shown)]
+    if unknown or shown:
+        lines = key_lines(data.decode("utf-8-sig"))
+        said = [line_of(where, lines) + _fill_in(where) for where in unknown]
+        said += [line_of(_where(error), lines) + _in_words(error) for error in shown]
+        faults += [Fault(ManifestError, text) for text in dict.fromkeys(said)]
     bad = [_where(error) for error in wrong if error["type"] != "extra_forbidden"] + unknown
     blocks = dict(_right_blocks(raw, bad))
     return Parsed(place, digest, None if unknown else manifest, blocks, raw)
