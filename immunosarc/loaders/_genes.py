@@ -83,7 +83,7 @@ def repair_genes(adata: anndata.AnnData, *, duplicates: str | None = None) -> an
         raise UnitError("the assay does not say its unit; build it with ims.make_assay(frame, unit=...)")
     if duplicates is not None and (fault := merge_fault(duplicates, str(about["unit"]))):
         raise UnknownNameError(fault) if duplicates not in MERGE_RULES else UnitError(fault)
-    values = np.asarray(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=np.float64)
+    values = np.array(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=np.float64)
     plan = planned_names([str(name) for name in adata.var_names])
     values, log = merged(values, plan, rule=duplicates)
     return anndata.AnnData(X=values, obs=adata.obs.copy(), var=log.rename_axis("feature"), uns=dict(adata.uns))
@@ -159,7 +159,7 @@ def merged(
     several = np.flatnonzero(np.bincount(codes) > 1)
     log = plan.drop_duplicates("symbol").set_index("symbol").rename_axis(None)
     if not len(several):
-        return values.copy(), log
+        return values, log
     if rule is None:
         raise ImmunosarcError(f"gene {symbols[several[0]]!r} stands in several rows; declare how to merge them")
     result = values[:, np.unique(codes, return_index=True)[1]]

@@ -196,6 +196,15 @@ class TableBlock(Block):
         a number, true/false, or ``{ starts_with = "...", ends_with = "..." }``.
     drop : dict
         As ``keep``, for the rows that leave.
+    comment : str, optional
+        How lines above the header begin that are no rows (``"#"``).
+    dictionary : str, optional
+        Path of the data dictionary of a REDCap export: codes of radio buttons and drop-down lists become
+        their labels before ``recode``, ``keep`` and ``drop`` read them; yes/no, true/false and check
+        boxes become 1 and 0.
+    first_dose : dict, optional
+        Column of the file -> value, or list of values, of the rows that are doses, where times are days
+        from another origin than the first dose. The earliest such row of a patient is day 1.
     event_without_time : {"missing"}, optional
         Read an event flag whose time is empty as missing; without it such a row is a mistake.
     """
@@ -207,7 +216,16 @@ class TableBlock(Block):
     day_one: str | None = None
     keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
     drop: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    comment: Annotated[str, AfterValidator(_row_names)] | None = None
+    dictionary: str | None = None
+    first_dose: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
     event_without_time: Literal["missing"] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin_of_days(self) -> TableBlock:
+        if self.first_dose and self.day_one is not None:
+            raise ValueError("day_one and first_dose both say which day is the first; keep one")
+        return self
 
 
 class PatientsBlock(TableBlock):

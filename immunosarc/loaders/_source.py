@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._fault import Fault, nearest
-from immunosarc.loaders._manifest import Block
+from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._parquet import parquet_text
+from immunosarc.loaders._unpacking import gunzipped
 from immunosarc.loaders._workbook import sheet_text
 
 __all__ = ["FolderTexts", "Source", "TextFile", "clean_text"]
@@ -23,11 +22,12 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 @dataclass(frozen=True)
 class TextFile:
-    r"""A file as read: its text in UTF-8 with ``\n`` line ends, and the hash of its bytes."""
+    r"""A file as read: its text in UTF-8 with ``\n`` line ends, from the line of its header on."""
 
     file: str
     text: bytes
     delimiter: str
+    head: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,14 @@ class Source:
             self._compare(block, lambda what: fault(DataFileError, what))
         if text is None or delimiter is None:
             return None
+        comment = block.comment if isinstance(block, TableBlock) else None
+        head, text = _below_comments(text, comment)
+        if not text.strip():
+            fault(DataFileError, f"every line begins with {comment!r}, as comment says; rows are needed")
+            return None
         if block.row_names is not None:
             text = _named_first_column(text, block.row_names, delimiter)
-        return TextFile(block.file, text, delimiter)
+        return TextFile(block.file, text, delimiter, head)
 
     def open_folder(
         self, block: Block, names: tuple[str, ...], where: str, faults: list[Fault]
@@ -211,6 +216,15 @@ class Source:
         )
 
 
+def _below_comments(text: bytes, comment: str | None) -> tuple[int, bytes]:
+    """Return the line of the header, and the text from there on."""
+    head, at = 1, 0
+    while comment is not None and text.startswith(comment.encode(), at):
+        end = text.find(b"\n", at)
+        head, at = head + 1, len(text) if end < 0 else end + 1
+    return head, text[at:] if at else text
+
+
 def _named_first_column(text: bytes, name: str, delimiter: str) -> bytes:
     """Return a text with a name put before its first line."""
     quoted = '"' + name.replace('"', '""') + '"' if delimiter in name or '"' in name else name
@@ -234,11 +248,10 @@ def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
     every other encoding is refused, because guessing one can change names.
     """
     if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as failure:
-            fault(f"the gzip stream is broken or cut short ({failure}); get the file again")
+        unpacked = gunzipped(data, fault)
+        if unpacked is None:
             return None
+        data = unpacked
     if data[:4] == _OLD_EXCEL:
         fault("this is an old Excel workbook (.xls); save it as .xlsx, or the sheet as tab-separated text (.tsv)")
         return None
