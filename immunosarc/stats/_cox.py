@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from immunosarc.errors import did_you_mean
-from immunosarc.stats._batched import climb, inverse_and_log_determinant, solve_with
-from immunosarc.stats._fits import Fits
+from immunosarc.stats._batched import WORTH_COMPILING, climb, inverse_and_log_determinant, solve_with
+from immunosarc.stats._fits import Fits, StatusArray
 from immunosarc.stats._inputs import (
     BoolArray,
     FloatArray,
@@ -30,6 +30,7 @@ from immunosarc.stats._partial_likelihood import (
     RiskModel,
     cox_status,
     orders_perfectly,
+    reasons_against,
     standardized_columns,
 )
 
@@ -102,8 +103,9 @@ def cox(
     >>> float(fits.estimate[0].round(3))
     1.274
     """
+    block = _compiled_block if _worth_compiling(features, covariates) else _block
     return fit_in_blocks(
-        "cox", _block, features, (time, event), covariates=covariates, strata=strata, ties=ties, level=level
+        "cox", block, features, (time, event), covariates=covariates, strata=strata, ties=ties, level=level
     )
 
 
@@ -132,8 +134,8 @@ def fit_in_blocks(
         problems.append(f"ties: unknown {ties!r}.{did_you_mean(ties, get_args(Ties))}")
     refuse(function, problems)
     complete = np.flatnonzero(~np.isnan(others).any(axis=1))
-    # latest first within a stratum, so that a risk set is a running sum
-    order = complete[np.lexsort((-times[complete], codes[complete]))]
+    # latest first within a stratum, so that a risk set is a running sum; events last among equal times
+    order = complete[np.lexsort((events[complete], -times[complete], codes[complete]))]
     clock = Clock.of(times[order], events[order], codes[order], efron=ties == "efron")
     step = max(1, _NUMBERS // max(len(values), 1))
     blocks = [
@@ -144,7 +146,6 @@ def fit_in_blocks(
 
 
 def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -> Fits:
-    critical = float(special.ndtri((1.0 + level) / 2.0))
     seen = ~np.isnan(values)
     counts = seen.sum(axis=0), (seen & clock.event[:, None]).sum(axis=0)
     model, scale = standardized_columns(values, others, clock)
@@ -160,6 +161,19 @@ def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -
     estimate[usable] = np.where(arrived, top.beta[0] / scale[usable], np.nan)
     error[usable] = np.where(arrived, np.sqrt(inverse[0, 0]) / scale[usable], np.nan)
     status[usable[~arrived]] = _MONOTONE
+    return _wald(counts, status, hopeless=hopeless, estimate=estimate, error=error, level=level)
+
+
+def _wald(
+    counts: tuple[IntArray, IntArray],
+    status: StatusArray,
+    *,
+    hopeless: BoolArray,
+    estimate: FloatArray,
+    error: FloatArray,
+    level: float,
+) -> Fits:
+    critical = float(special.ndtri((1.0 + level) / 2.0))
     z = estimate / error
     return Fits.collect(
         counts,
@@ -172,6 +186,36 @@ def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -
         statistic=z,
         p_value=2.0 * special.ndtr(-np.abs(z)),
     )
+
+
+def _worth_compiling(features: ArrayLike, covariates: ArrayLike | None) -> bool:
+    """Whether the compiled scan saves more than it costs to load; it knows no covariates."""
+    return covariates is None and np.size(features) >= WORTH_COMPILING
+
+
+def _compiled_block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -> Fits:
+    """The numbers of :func:`_block` for models without covariates."""
+    from immunosarc.stats._cox_compiled import COLUMNS, fit_each  # numba loads only for large panels
+
+    found = dict(
+        zip(COLUMNS, fit_each(values, clock.group, clock.stratum(), clock.event, clock.efron), strict=True)
+    )
+    counts = found["n"].astype(np.int64), found["n_events"].astype(np.int64)
+    ordered = found["ordered"] > 0
+    status, hopeless = reasons_against(
+        counts[1], constant=found["unit"] == 0, free=found["information"], ordered=ordered, monotone=_MONOTONE
+    )
+    hopeless = hopeless | ordered
+    lost = np.flatnonzero(~hopeless & (found["arrived"] == 0))
+    fits = _wald(
+        counts,
+        status,
+        hopeless=hopeless,
+        estimate=found["estimate"],
+        error=np.where(hopeless, np.nan, found["std_error"]),
+        level=level,
+    )
+    return fits.replaced(lost, _block(values[:, lost], others, clock, level)) if lost.size else fits
 
 
 def _maximize(model: RiskModel, beta: FloatArray) -> tuple[PartialLikelihood, BoolArray]:

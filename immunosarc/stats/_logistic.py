@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from immunosarc.stats._batched import WORTH_COMPILING
 from immunosarc.stats._firth import Design, fit_profile
 from immunosarc.stats._fits import Fits, StatusArray, statuses
 from immunosarc.stats._inputs import (
@@ -26,6 +27,8 @@ __all__ = ["firth_logistic", "logistic"]
 
 # numbers held at once for each block of features, some tens of MB
 _NUMBERS = 2_000_000
+# log odds ratio per standard deviation beyond which limits are sought by nested maximization
+_STEEP = 10.0
 
 
 def firth_logistic(
@@ -169,7 +172,8 @@ def _fitted(
     complete = ~np.isnan(others).any(axis=1)
     critical = float(special.chdtri(1.0, 1.0 - level))
     step = max(1, _NUMBERS // max(len(values), 1))
-    fit = partial(_block, critical=critical, penalty=penalty)
+    compiled = others.shape[1] == 0 and values.size >= WORTH_COMPILING
+    fit = partial(_compiled_block if compiled else _block, critical=critical, penalty=penalty)
     blocks = [
         fit(values[complete, start : start + step], happened[complete], others[complete])
         for start in range(0, max(values.shape[1], 1), step)
@@ -197,6 +201,33 @@ def _block(
     lost = ~hopeless & ~np.isfinite(columns["estimate"] + columns["conf_low"] + columns["conf_high"])
     status[lost] = "not converged" if penalty.finite else _SEPARATED
     return Fits.collect(counts, status, hopeless=hopeless | lost, **columns)
+
+
+def _compiled_block(
+    values: FloatArray, happened: BoolArray, others: FloatArray, *, critical: float, penalty: _Penalty
+) -> Fits:
+    """The numbers of :func:`_block` for models without covariates."""
+    from immunosarc.stats._logistic_compiled import COLUMNS, fit_each  # numba loads only for large panels
+
+    seen = ~np.isnan(values)
+    counts = seen.sum(axis=0), (seen & happened[:, None]).sum(axis=0)
+    alone = np.zeros(values.shape[1], dtype=np.bool_)
+    status, hopeless, separated = _status(
+        values, happened, counts, explained=alone, n_others=0, words=penalty.separated
+    )
+    found = dict(zip(COLUMNS, fit_each(values, happened, penalty.share, critical), strict=True))
+    reach = np.maximum(np.abs(found["conf_low"]), np.abs(found["conf_high"])) * found["unit"]
+    fits = Fits.collect(
+        counts,
+        status,
+        hopeless=hopeless,
+        p_value=special.chdtrc(1.0, found["ratio"]),
+        **{name: found[name] for name in ("estimate", "std_error", "conf_low", "conf_high", "statistic")},
+    )
+    # where the odds turn within a small part of the feature's range, the profile may have more than one summit
+    delicate = np.flatnonzero(~hopeless & (separated | (found["arrived"] == 0) | ~(reach < _STEEP)))
+    rest = _block(values[:, delicate], happened, others, critical=critical, penalty=penalty)
+    return fits.replaced(delicate, rest)
 
 
 def _status(

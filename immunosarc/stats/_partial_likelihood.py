@@ -12,7 +12,15 @@ from immunosarc.stats._batched import inverse_and_log_determinant
 from immunosarc.stats._fits import StatusArray, statuses
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
 
-__all__ = ["Clock", "PartialLikelihood", "RiskModel", "cox_status", "orders_perfectly", "standardized_columns"]
+__all__ = [
+    "Clock",
+    "PartialLikelihood",
+    "RiskModel",
+    "cox_status",
+    "orders_perfectly",
+    "reasons_against",
+    "standardized_columns",
+]
 
 # standardised information below this, next to the number of events, is rounding
 _NO_INFORMATION = 1e-9
@@ -44,6 +52,11 @@ class Clock:
         for groups in self.strata:
             by_group[groups] = by_group[groups].cumsum(axis=0)
         return np.asarray(by_group[self.group[self.dying]])
+
+    def stratum(self) -> IntArray:
+        """Number of each patient's stratum."""
+        by_group = np.repeat(np.arange(len(self.strata)), [s.stop - s.start for s in self.strata])
+        return np.asarray(by_group[self.group], dtype=np.int64)
 
     def tied(self, amounts: FloatArray) -> FloatArray:
         """Sum over the patients with an event at the same time, (n_events, m)."""
@@ -171,17 +184,25 @@ def cox_status(
     monotone: str,
 ) -> tuple[StatusArray, BoolArray]:
     """Why a Cox model cannot be fitted, or not be trusted, and for which features it is hopeless."""
-    events = counts[1]
     top = np.fmax.reduce(values, axis=0, initial=-np.inf)
     constant = ~(top > np.fmin.reduce(values, axis=0, initial=np.inf))
-    few = events < 2
-    uninformed = np.zeros_like(few)
+    free = np.zeros(values.shape[1])
     if start is not None:
         inverse, _ = inverse_and_log_determinant(start.information)
         with np.errstate(divide="ignore", invalid="ignore"):
-            uninformed = ~(1.0 / inverse[0, 0] > _NO_INFORMATION * np.maximum(events, 1))
+            free = 1.0 / inverse[0, 0]
+    return reasons_against(counts[1], constant=constant, free=free, ordered=ordered, monotone=monotone)
+
+
+def reasons_against(
+    events: IntArray, *, constant: BoolArray, free: FloatArray, ordered: BoolArray, monotone: str
+) -> tuple[StatusArray, BoolArray]:
+    """Status and hopelessness from what was counted; ``free`` is the standardized information at no effect."""
+    few = events < 2
+    with np.errstate(invalid="ignore"):
+        uninformed = ~(free > _NO_INFORMATION * np.maximum(events, 1))
     status = statuses(
-        values.shape[1],
+        len(events),
         (few, lambda i: f"needs 2 events, has {events[i]}"),
         (constant, "constant feature"),
         (uninformed, "does not vary among patients at risk together, or only with the covariates"),

@@ -43,14 +43,20 @@ def median_split(features: ArrayLike) -> FloatArray:
     problems: list[str] = []
     values = as_features(features, problems)
     refuse("median_split", problems)
-    halves = np.full(values.shape, np.nan)
-    for j, column in enumerate(values.T):
-        has = ~np.isnan(column)
-        known = np.unique(column[has])
-        if known.size:
-            cut = known[0] if known.size == 2 else np.median(column[has])
-            halves[has, j] = column[has] > cut
-    return halves
+    ordered = np.sort(values.T, axis=1)  # what is missing goes last
+    cut = np.array([_cut(row[: np.searchsorted(row, np.inf)]) for row in ordered])
+    return np.where(np.isnan(values), np.nan, values > cut)
+
+
+def _cut(ordered: FloatArray) -> float:
+    """Return the value not to be above: the median, or the lower of just two values."""
+    size = ordered.size
+    if size == 0:
+        return float("nan")
+    low, high = ordered[0], ordered[-1]
+    if np.searchsorted(ordered, low, side="right") == np.searchsorted(ordered, high) < size:
+        return float(low)
+    return float((ordered[(size - 1) // 2] + ordered[size // 2]) / 2.0)
 
 
 def log_rank(
@@ -125,7 +131,9 @@ def _block(values: FloatArray, _: FloatArray, clock: Clock, level: float) -> Fit
     high = np.nansum(np.where(known, values, 0.0), axis=0)
     surplus, variance = np.zeros((2, values.shape[1]))
     if clock.dying.size:
-        surplus, variance = _observed_less_expected(np.where(known, values, 0.0), known.astype(float), clock)
+        # where nobody is missing, one column says who is at risk for all features
+        seen = (known[:, :1] if known.all() else known).astype(float)
+        surplus, variance = _observed_less_expected(np.where(known, values, 0.0), seen, clock)
     few = counts[1] < 2
     one_half = (high == 0) | (high == counts[0])
     apart = variance <= 0
