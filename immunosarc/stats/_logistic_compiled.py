@@ -14,7 +14,7 @@ from immunosarc.stats._inputs import BoolArray, FloatArray
 
 __all__ = ["COLUMNS", "fit_each"]
 
-COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "ratio", "arrived", "unit")
+COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "arrived", "unit")
 
 _FAST = {"contract", "reassoc", "nsz"}
 _TOGETHER = 8  # features copied at a time: one cache line of a row
@@ -29,10 +29,10 @@ _FACTORS = 512
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
-def fit_each(values: FloatArray, happened: BoolArray, penalty: float, critical: float) -> FloatArray:
+def fit_each(values: FloatArray, happened: BoolArray, penalty: float, critical: FloatArray) -> FloatArray:
     """Fit every column; the rows of the result are ``COLUMNS``, ``arrived`` 0 where a climb failed."""
     n, m = values.shape
-    found = np.full((8, m), np.nan)
+    found = np.full((7, m), np.nan)
     some = np.empty((_TOGETHER, n))
     x, y, rooms = np.empty(n), np.empty(n), np.empty((3, n))
     for first in range(0, m, _TOGETHER):
@@ -48,9 +48,9 @@ def fit_each(values: FloatArray, happened: BoolArray, penalty: float, critical: 
                     size += 1
             column = found[:, first + j]
             unit = _standardize(size, x)
-            column[6], column[7] = 0.0, unit
+            column[5], column[6] = 0.0, unit
             if unit > 0.0:
-                _fit(size, x, y, rooms, penalty, critical, column)
+                _fit(size, x, y, rooms, penalty, critical[first + j], column)
                 for row in range(4):
                     column[row] /= unit
     return found
@@ -103,8 +103,7 @@ def _fit(
     if not (here[5] > 0.0 and steep > 0.0):
         return
     column[0], column[1] = slope, _augmented_error(size, x, rooms, penalty, intercept, slope)
-    column[5] = max(2.0 * (height - null), 0.0)
-    column[4] = np.sign(slope) * np.sqrt(column[5])
+    column[4] = np.sign(slope) * np.sqrt(max(2.0 * (height - null), 0.0))
     arrived = 1.0
     for side in range(2):
         reach = np.sqrt(critical / steep) * (1.0 if side else -1.0)
@@ -114,7 +113,7 @@ def _fit(
         column[2 + side] = limit
         if np.isnan(limit):
             arrived = 0.0
-    column[6] = arrived
+    column[5] = arrived
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types

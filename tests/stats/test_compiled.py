@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from immunosarc.stats import cox, firth_logistic, log_rank, logistic
+from immunosarc.stats import _cox_compiled, _logistic_compiled, cox, firth_logistic, log_rank, logistic
 from immunosarc.stats._batched import WORTH_COMPILING
 from immunosarc.stats._exponential import exponentials
 
@@ -71,6 +71,17 @@ def test_logistic(panel, call):
     assert any("separated" in status for status in few.status)
     check(few, many, 1e-8)
     check(*both(lambda x: call(x, np.ones(40)), values), 1e-8)
+
+
+def test_nothing_ordinary_is_left_to_the_slow_path():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(30, 500)), rng.random(30) < 0.4
+    for penalty in (0.0, 0.5):
+        found = _logistic_compiled.fit_each(x, y, penalty, np.full(500, 3.84))
+        assert np.mean(found[_logistic_compiled.COLUMNS.index("arrived")]) == 1.0
+    one_by_one = np.arange(30), np.zeros(30, dtype=np.int64), rng.random(30) < 0.7
+    found = _cox_compiled.fit_each(x, *one_by_one, True)
+    assert np.mean(found[_cox_compiled.COLUMNS.index("arrived")]) == 1.0
 
 
 def test_a_steep_profile_with_several_summits_gets_the_outermost_limit():
