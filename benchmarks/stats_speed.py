@@ -126,7 +126,7 @@ def log_rank_lifelines(x: Floats, t: Floats, e: Flags) -> Floats:
 
 def comparisons(n: int) -> Iterator[tuple[str, Call, Call, float]]:
     """Name, our call on some features, the peer's, and how closely they must agree."""
-    x, y, t, e = trial(n)
+    _, y, t, e = trial(n)
     yield "Cox, Efron | statsmodels", partial(cox_ours, t=t, e=e), partial(cox_statsmodels, t=t, e=e), 1e-7
     # lifelines stops early by default; asked for more digits (tests/stats/test_cox.py) it agrees to 1e-6
     yield "Cox, Efron | lifelines", partial(cox_ours, t=t, e=e), partial(cox_lifelines, t=t, e=e), 1e-3

@@ -37,9 +37,9 @@ def profile_limits(
     """All lower, then all upper limits: where the profile has fallen by half the critical value.
 
     Newton on the signed root of the fall, which is nearly straight, inside a bracket that grows
-    until it holds the limit; a limit counts only when the fall there is the critical value.
-    ``critical`` is one number or one for each feature. ``profile(models, held, beta)`` holds the first coefficient of these models and maximizes over the
-    others, from ``beta``.
+    until it holds the limit; a limit counts only when the fall there is the critical value (one number, or
+    one for each feature). ``profile(models, held, beta)`` holds the first coefficient of these models and
+    maximizes over the others, from ``beta``.
     """
     m = top.value.size
     model, side = np.tile(np.arange(m), 2), np.repeat([-1.0, 1.0], m)
