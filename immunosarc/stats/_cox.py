@@ -17,6 +17,7 @@ from immunosarc.stats._inputs import (
     FloatArray,
     IntArray,
     as_covariates,
+    as_entry,
     as_features,
     as_follow_up,
     as_strata,
@@ -49,6 +50,7 @@ def cox(
     time: ArrayLike,
     event: ArrayLike,
     *,
+    entry: ArrayLike | None = None,
     covariates: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     ties: Ties = "efron",
@@ -76,6 +78,9 @@ def cox(
         NaN where not measured; the patient is left out for that feature.
     time, event : array_like of shape (n_patients,)
         Follow-up and whether it ended with the event; none missing.
+    entry : array_like of shape (n_patients,), optional
+        When a row came under observation, before its ``time``: it is at risk after its entry and up to its
+        time (counting process). A patient whose feature changes has one row for each value.
     covariates : array_like of shape (n_patients, k), optional
         In every model; a patient with a missing one is left out of all.
     strata : array_like of shape (n_patients,), optional
@@ -103,9 +108,9 @@ def cox(
     >>> float(fits.estimate[0].round(3))
     1.274
     """
-    block = _compiled_block if _worth_compiling(features, covariates) else _block
+    block = _compiled_block if entry is None and _worth_compiling(features, covariates) else _block
     return fit_in_blocks(
-        "cox", block, features, (time, event), covariates=covariates, strata=strata, ties=ties, level=level
+        "cox", block, features, (time, event, entry), covariates=covariates, strata=strata, ties=ties, level=level
     )
 
 
@@ -113,7 +118,7 @@ def fit_in_blocks(
     function: str,
     block: Callable[[FloatArray, FloatArray, Clock, float], Fits],
     features: ArrayLike,
-    follow_up: tuple[ArrayLike, ArrayLike],
+    follow_up: tuple[ArrayLike, ArrayLike, ArrayLike | None],
     *,
     covariates: ArrayLike | None,
     strata: ArrayLike | None,
@@ -126,7 +131,8 @@ def fit_in_blocks(
     """
     problems: list[str] = []
     values = as_features(features, problems)
-    times, events = as_follow_up(*follow_up, len(values), problems)
+    times, events = as_follow_up(*follow_up[:2], len(values), problems)
+    entry = as_entry(follow_up[2], times, problems)
     others = as_covariates(covariates, len(values), problems)
     codes = as_strata(strata, len(values), problems)
     check_level(level, problems)
@@ -136,7 +142,13 @@ def fit_in_blocks(
     complete = np.flatnonzero(~np.isnan(others).any(axis=1))
     # latest first within a stratum, so that a risk set is a running sum; events last among equal times
     order = complete[np.lexsort((events[complete], -times[complete], codes[complete]))]
-    clock = Clock.of(times[order], events[order], codes[order], efron=ties == "efron")
+    clock = Clock.of(
+        times[order],
+        events[order],
+        codes[order],
+        efron=ties == "efron",
+        entry=None if entry is None else entry[order],
+    )
     step = max(1, _NUMBERS // max(len(values), 1))
     blocks = [
         block(values[order, start : start + step], others[order], clock, level)

@@ -27,6 +27,31 @@ _NO_INFORMATION = 1e-9
 
 
 @dataclass(frozen=True)
+class Entrants:
+    """Who comes under observation only later: not at risk before."""
+
+    order: IntArray  # patients by stratum and falling entry
+    begins: IntArray  # for each event, where its stratum begins in that order
+    ends: IntArray  # and where those end that enter at its time or later
+
+    @classmethod
+    def of(cls, entry: FloatArray, times: FloatArray, codes: IntArray, dying: IntArray) -> Entrants:
+        order = np.lexsort((-entry, codes))
+        begins, ends = np.empty((2, dying.size), dtype=np.int64)
+        for code in np.unique(codes):
+            late = -entry[order[codes[order] == code]]
+            mine = codes[dying] == code
+            begins[mine] = np.searchsorted(codes[order], code)
+            ends[mine] = begins[mine] + np.searchsorted(late, -times[dying[mine]], side="right")
+        return cls(order, begins, ends)
+
+    def still_to_come(self, amounts: FloatArray) -> FloatArray:
+        """Sum over the patients of the stratum that enter at the time of each event or later."""
+        running = np.concatenate([np.zeros((1, amounts.shape[1])), amounts[self.order].cumsum(axis=0)])
+        return np.asarray(running[self.ends] - running[self.begins])
+
+
+@dataclass(frozen=True)
 class Clock:
     """Patients by stratum and falling time, cut into groups of equal time."""
 
@@ -36,22 +61,34 @@ class Clock:
     strata: list[slice]  # groups of each stratum
     dying: IntArray  # patients with the event
     efron: bool
+    entrants: Entrants | None = None  # where some come under observation later
 
     @classmethod
-    def of(cls, times: FloatArray, events: BoolArray, codes: IntArray, *, efron: bool) -> Clock:
+    def of(
+        cls,
+        times: FloatArray,
+        events: BoolArray,
+        codes: IntArray,
+        *,
+        efron: bool,
+        entry: FloatArray | None = None,
+    ) -> Clock:
         new = np.ones(times.size, dtype=np.bool_)
         new[1:] = (np.diff(times) != 0) | (np.diff(codes) != 0)
         starts = np.flatnonzero(new)
         edges = np.searchsorted(codes[starts], np.append(np.unique(codes), np.inf))
         strata = [slice(a, b) for a, b in pairwise(edges)]
-        return cls(events, starts, np.cumsum(new) - 1, strata, np.flatnonzero(events), efron)
+        dying = np.flatnonzero(events)
+        entrants = None if entry is None else Entrants.of(entry, times, codes, dying)
+        return cls(events, starts, np.cumsum(new) - 1, strata, dying, efron, entrants)
 
     def at_risk(self, amounts: FloatArray) -> FloatArray:
         """Sum over the patients at risk at the time of each event, (n_events, m)."""
         by_group = np.add.reduceat(amounts, self.starts, axis=0)
         for groups in self.strata:
             by_group[groups] = by_group[groups].cumsum(axis=0)
-        return np.asarray(by_group[self.group[self.dying]])
+        here = by_group[self.group[self.dying]]
+        return np.asarray(here if self.entrants is None else here - self.entrants.still_to_come(amounts))
 
     def stratum(self) -> IntArray:
         """Number of each patient's stratum."""

@@ -117,7 +117,7 @@ def log_rank(
         "log_rank",
         _block,
         median_split(features),
-        (time, event),
+        (time, event, None),
         covariates=None,
         strata=strata,
         ties="breslow",
