@@ -15,6 +15,7 @@ from immunosarc.schema._clinical import (
     PATIENTS,
     RESPONSES,
     SAMPLES,
+    STOP_REASONS,
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
@@ -25,7 +26,19 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
-from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
+from immunosarc.schema._recist import (
+    CONFLICTS,
+    IMMUNE_BEST,
+    IMMUNE_COURSE,
+    IMMUNE_RECIST,
+    IMMUNE_RESPONSES,
+    PFS_SENSITIVITY,
+    RECIST,
+    RESISTANCE,
+    RESISTANCE_CLASSES,
+    RESPONSE_COURSE,
+    RULE_CHANGES,
+)
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -39,6 +52,7 @@ from immunosarc.schema._results import (
     SURVIVAL_CURVE,
     significant,
 )
+from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
@@ -51,10 +65,16 @@ __all__ = [
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
+    "CONFLICTS",
     "COVERAGE",
     "DAYS_PER_MONTH",
+    "DOSING",
     "ENDPOINTS",
     "EXPOSURES",
+    "IMMUNE_BEST",
+    "IMMUNE_COURSE",
+    "IMMUNE_RECIST",
+    "IMMUNE_RESPONSES",
     "LESIONS",
     "LESION_STATUS",
     "LONG_TABLES",
@@ -63,17 +83,25 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PATIENT_TOXICITY",
+    "PFS_SENSITIVITY",
     "PLACEMENT",
     "PLATFORMS",
     "RECIST",
+    "RESISTANCE",
+    "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RULE_CHANGES",
     "SAMPLES",
     "SIX_MONTHS_DAYS",
     "STAMPS",
+    "STOP_REASONS",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMEPOINTS",
+    "TOXICITY",
+    "TOXICITY_RATES",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",

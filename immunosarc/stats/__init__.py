@@ -32,6 +32,7 @@ from immunosarc.stats._proportional_odds import proportional_odds
 from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
+from immunosarc.stats._rate import poisson_rate
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._simon import (
@@ -92,6 +93,7 @@ __all__ = [
     "median_split",
     "noise_ceiling",
     "permute_within",
+    "poisson_rate",
     "proportional_odds",
     "rank_correlation",
     "rank_correlation_null",
