@@ -3,6 +3,7 @@
 from immunosarc.schema._applicability import APPLICABILITY
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
+from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
@@ -42,6 +43,7 @@ from immunosarc.schema._results import (
 from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
+    "ADJUSTED_CHANGE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -51,6 +53,7 @@ __all__ = [
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
+    "CLASS_CHANGE",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "ENDPOINTS",
@@ -69,11 +72,13 @@ __all__ = [
     "RESPONSES",
     "RESPONSE_COURSE",
     "SAMPLES",
+    "SHIFT",
     "SIX_MONTHS_DAYS",
     "STAMPS",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMEPOINTS",
+    "TRANSITION",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
@@ -46,11 +47,13 @@ from immunosarc.stats._units import (
 )
 
 __all__ = [
+    "AdjustedChange",
     "Fits",
     "KaplanMeier",
     "SingleStage",
     "TwoStage",
     "TwoStageInference",
+    "adjusted_change",
     "admissible_weights",
     "ancova",
     "auc_as_log_odds_ratio",
