@@ -9,19 +9,23 @@ from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
 from immunosarc.models._sweep import sweep_landmarks
+from immunosarc.models._transition import class_probabilities, compare_classes, pair_classes
 
 __all__ = [
     "MODELS",
     "RESPONSE_GROUPS",
     "associate",
+    "class_probabilities",
     "compare_biopsied",
     "compare_change",
+    "compare_classes",
     "compare_composition",
     "compare_timepoints",
     "detectability",
     "explained_by_group",
     "landmark_flow",
     "leave_one_group_out",
+    "pair_classes",
     "pair_timepoints",
     "sweep_landmarks",
 ]

@@ -67,8 +67,8 @@ def biopsy_covariates(
     for name in chosen:
         if name not in samples:
             raise PlanError(f"samples have no column {name!r} to adjust for.{did_you_mean(name, samples.columns)}")
-    taken = [_by_patient(cohort, timepoint, pair.before.index) for timepoint in when]
-    parts = [_covariate(name, *taken, pair.complete) for name in chosen]
+    first, second = (_by_patient(cohort, timepoint, pair.before.index) for timepoint in when)
+    parts = [_covariate(name, first, second, complete=pair.complete) for name in chosen]
     whole = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=pair.before.index)
     return whole.loc[:, (whole[pair.complete].abs() > 0).any()]
 
@@ -78,7 +78,7 @@ def _by_patient(cohort: Cohort, timepoint: str, patients: pd.Index) -> pd.DataFr
     return samples.set_index("patient_id").reindex(patients)
 
 
-def _covariate(name: str, first: pd.DataFrame, second: pd.DataFrame, complete: np.ndarray) -> pd.DataFrame:
+def _covariate(name: str, first: pd.DataFrame, second: pd.DataFrame, *, complete: np.ndarray) -> pd.DataFrame:
     if pd.api.types.is_numeric_dtype(second[name]):
         return (second[[name]] - second.loc[complete, name].mean()).astype(float)
     known = (first[name].notna() & second[name].notna()).to_numpy(dtype=bool)

@@ -18,6 +18,7 @@ from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
+from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
@@ -50,6 +51,7 @@ __all__ = [
     "AdjustedChange",
     "Fits",
     "KaplanMeier",
+    "MarginalHomogeneity",
     "SingleStage",
     "TwoStage",
     "TwoStageInference",
@@ -79,6 +81,7 @@ __all__ = [
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
+    "marginal_homogeneity",
     "median_split",
     "noise_ceiling",
     "permute_within",

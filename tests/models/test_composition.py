@@ -138,11 +138,11 @@ def test_what_cannot_be_is_refused(trial) -> None:
     cohort, scores, outcomes = trial
     with pytest.raises(PlanError, match="at least 3 immune scores with a value, has 2"):
         compare_composition(cohort, scores, outcomes, immune=scores[CELLS[:2]])
+    wrong = pd.Series(0.5, index=scores.index)
+    wrong["P00_pre"] = 1.0
     with pytest.raises(PlanError, match=r"purity: must be at least 0 and below 1, is not at \['P00_pre'\]"):
-        wrong = pd.Series(0.5, index=scores.index)
-        wrong["P00_pre"] = 1.0
         compare_composition(cohort, scores, outcomes, immune=scores, purity=wrong)
-    with pytest.raises(PlanError, match="no column 'sites' to adjust for. Did you mean 'site'"):
+    with pytest.raises(PlanError, match=r"no column 'sites' to adjust for\. Did you mean 'site'"):
         compare_composition(cohort, scores, outcomes, immune=scores, adjust=["sites"])
     with pytest.raises(CohortError, match="choose two timepoints"):
         compare_composition(cohort, scores, outcomes, immune=scores, after="pre")
