@@ -100,8 +100,8 @@ def _tail(null: FloatArray, seen: float, probability: FloatArray) -> float:
 
 def _distribution(moved: np.ndarray) -> tuple[FloatArray, FloatArray]:
     """Every vector of differences that coin tosses can give, and its probability."""
-    states = np.zeros((1, len(moved)))
-    chance = np.ones(1)
+    states: FloatArray = np.zeros((1, len(moved)))
+    chance: FloatArray = np.ones(1)
     for i, j in zip(*np.triu_indices(len(moved), 1), strict=True):
         m = int(moved[i, j])
         if m == 0:
@@ -112,7 +112,7 @@ def _distribution(moved: np.ndarray) -> tuple[FloatArray, FloatArray]:
         wide = (states[:, None, :] + step[None, :, :]).reshape(-1, len(moved))
         weight = (chance[:, None] * _fair_coin(m)[None, :]).ravel()
         states, place = np.unique(wide, axis=0, return_inverse=True)
-        chance = np.bincount(place.ravel(), weights=weight)
+        chance = np.asarray(np.bincount(place.ravel(), weights=weight), dtype=np.float64)
     return states, chance
 
 
