@@ -9,6 +9,7 @@ from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
 from immunosarc.models._shift import immunogenicity_shift
+from immunosarc.models._strata import effective_sizes
 from immunosarc.models._sweep import sweep_landmarks
 from immunosarc.models._transition import class_probabilities, compare_classes, pair_classes
 
@@ -23,6 +24,7 @@ __all__ = [
     "compare_composition",
     "compare_timepoints",
     "detectability",
+    "effective_sizes",
     "explained_by_group",
     "immunogenicity_shift",
     "landmark_flow",

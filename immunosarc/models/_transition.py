@@ -166,11 +166,13 @@ def compare_classes(
 
     Parameters
     ----------
-    cohort, classes, probabilities, before, after
+    cohort, classes, probabilities
         As in :func:`pair_classes`.
     order : sequence of str, optional
         The classes along their scale. Cold, intermediate, hot where these are the labels; otherwise
         alphabetical, and no trend is tested.
+    before, after : str
+        Timepoints.
     level : float
         Of the credible intervals.
 

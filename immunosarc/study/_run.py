@@ -13,6 +13,7 @@ import pandas as pd
 
 from immunosarc import __version__, endpoints, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
+from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -42,7 +43,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     -------
     Study
         Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
-        associations, families, paired, changes, attrition``.
+        associations, families, paired, changes, adjusted_changes, change_by_response, biopsied,
+        transitions, class_changes, shift, attrition``.
 
     Raises
     ------
@@ -74,6 +76,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
+    tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
     everyone = [
         pd.concat(list(panels.values()), axis=1).loc[:, lambda t: ~t.columns.duplicated()]
         for panels in measured.values()
