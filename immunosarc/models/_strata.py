@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from immunosarc import schema
@@ -63,7 +65,7 @@ def effective_sizes(
     ...     strata=cohort.patients["schedule_stage"],
     ... )
     >>> sizes["n_events"].tolist()
-    [8.0, 1.0, 9.0]
+    [9, 1, 10]
     """
     target = endpoint_named(endpoint)
     if strata is not None and not isinstance(strata, pd.Series):
@@ -72,31 +74,16 @@ def effective_sizes(
     event = _event(schema.OUTCOMES.check(outcomes).reindex(table.index), target)
     named = pd.Series("all", index=table.index) if strata is None else strata.reindex(table.index)
     known = event.notna() & (table["status"] == "ok") & named.notna()
-    label = named[known].astype(str)
-    rows = [
-        _row(name, event[known][(label == name).to_numpy()].astype(bool), target)
-        for name in sorted(label.unique())
-        if strata is not None
-    ]
-    whole = {
-        "stratum": "all",
-        "n": float(known.sum()),
-        "n_events": float(event[known].astype(bool).sum()),
-        "n_effective": sum(row["n_effective"] for row in rows) if strata is not None else None,
-        "status": "ok" if known.any() else "no patient with this endpoint and a sample",
-    }
-    if strata is None:
-        whole["n_effective"] = _row("all", event[known].astype(bool), target)["n_effective"]
-    result = pd.DataFrame([*rows, whole])
-    result = result.assign(
-        endpoint=endpoint,
-        timepoint=table["timepoint"].iloc[0] if len(table) else "",
-        stratified_by="" if strata is None else str(strata.name or "strata"),
-    )
-    first = ["endpoint", "timepoint", "stratified_by"]
-    return marked(
-        result[[*first, *result.columns.difference(first, sort=False)]], simulated=is_simulated(outcomes)
-    )
+    label, happened = named[known].astype(str), event[known].astype(bool)
+    rows = [_row(name, happened[(label == name).to_numpy()], target) for name in sorted(label.unique())]
+    whole = _row("all", happened, target) | {"n_effective": sum(float(row["n_effective"]) for row in rows)}
+    if not known.any():
+        whole["status"] = "no patient with this endpoint and a sample"
+    result = pd.DataFrame([*(rows if strata is not None else []), whole])
+    result.insert(0, "endpoint", endpoint)
+    result.insert(1, "timepoint", table["timepoint"].iloc[0] if len(table) else "")
+    result.insert(2, "stratified_by", "" if strata is None else str(strata.name or "strata"))
+    return marked(result, simulated=is_simulated(outcomes))
 
 
 def _event(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series:
@@ -108,7 +95,7 @@ def _event(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series:
     return (judged != endpoint.grades[0]).where(judged.notna())
 
 
-def _row(name: str, event: pd.Series, endpoint: schema.Endpoint) -> dict[str, object]:
+def _row(name: str, event: pd.Series, endpoint: schema.Endpoint) -> dict[str, Any]:
     n, m = len(event), int(event.sum())
     if endpoint.kind == "time_to_event":
         worth = float(m) if n > 1 else 0.0
@@ -116,4 +103,4 @@ def _row(name: str, event: pd.Series, endpoint: schema.Endpoint) -> dict[str, ob
     else:
         worth = 4.0 * m * (n - m) / n if n else 0.0
         status = "ok" if worth else "one class only: tells nothing"
-    return {"stratum": name, "n": float(n), "n_events": float(m), "n_effective": worth, "status": status}
+    return {"stratum": name, "n": n, "n_events": m, "n_effective": worth, "status": status}
