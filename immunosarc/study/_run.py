@@ -14,6 +14,7 @@ import pandas as pd
 from immunosarc import __version__, endpoints, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._groups import group_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -42,9 +43,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
-        associations, families, paired, changes, adjusted_changes, change_by_response, biopsied,
-        transitions, class_changes, shift, attrition``.
+        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores, associations, families,
+        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, attrition``.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
+    tables |= group_tables(cohort, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
     everyone = [
