@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
@@ -24,6 +25,7 @@ from immunosarc.stats._fits import Fits
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
+from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
@@ -55,11 +57,14 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "CumulativeIncidence",
+    "AdjustedChange",
     "Fits",
     "KaplanMeier",
+    "MarginalHomogeneity",
     "SingleStage",
     "TwoStage",
     "TwoStageInference",
+    "adjusted_change",
     "admissible_weights",
     "ancova",
     "auc_as_log_odds_ratio",
@@ -90,6 +95,7 @@ __all__ = [
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
+    "marginal_homogeneity",
     "median_split",
     "noise_ceiling",
     "permute_within",
