@@ -1,7 +1,17 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
 from immunosarc.schema._applicability import APPLICABILITY
-from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._assay import (
+    LOG_LIMIT,
+    MILLION,
+    PLATFORMS,
+    UNITS,
+    assay_problems,
+    sample_sums,
+    sum_problems,
+    unit_problems,
+    value_problems,
+)
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
@@ -25,6 +35,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
 from immunosarc.schema._results import (
     ASSOCIATION,
@@ -57,14 +68,18 @@ __all__ = [
     "EXPOSURES",
     "LESIONS",
     "LESION_STATUS",
+    "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
+    "MILLION",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
     "PLACEMENT",
     "PLATFORMS",
+    "QC",
+    "QC_LEVELS",
     "RECIST",
     "RESPONSES",
     "RESPONSE_COURSE",
@@ -82,6 +97,9 @@ __all__ = [
     "Table",
     "assay_problems",
     "refuse_response_groups",
+    "sample_sums",
     "significant",
+    "sum_problems",
     "unit_problems",
+    "value_problems",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from immunosarc import __version__, endpoints, models, schema
+from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
@@ -42,7 +42,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
+        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores,
         associations, families, paired, changes, attrition``.
 
     Raises
@@ -69,6 +69,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
     tumor = tumor_samples(analyzed)
+    _log.info("quality of %d samples", len(tumor.samples))
+    tables["qc"] = features.qc(tumor, outcomes, seed=seed)
     scored = score_panels(tumor, chosen)
     tables |= score_tables(tumor, scored)
     measured = _measured(tumor, chosen, scored)
