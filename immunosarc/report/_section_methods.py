@@ -36,7 +36,7 @@ _GLOSSARY = [
     (
         "maxT",
         "A p-value that asks how often the best of all features in the family would look this good if "
-        "outcomes were shuffled among patients (within strata). What is shuffled is the rank sum for yes-or- "
+        "outcomes were shuffled among patients (within strata). What is shuffled is the rank sum for yes-or-"
         "no endpoints, whichever model shows the effect, and the log-rank score for survival.",
     ),
     (
