@@ -14,6 +14,7 @@ from immunosarc.report import (
     _section_methods,
     _section_patients,
     _section_provenance,
+    _section_quality,
     _section_signatures,
 )
 from immunosarc.report._section import Section
@@ -26,6 +27,7 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_provenance.build,
     _section_flow.build,
     _section_patients.build,
+    _section_quality.build,
     _section_endpoints.build,
     _section_endpoints.build_survival,
     _section_signatures.build,

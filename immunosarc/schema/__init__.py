@@ -1,7 +1,17 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
 from immunosarc.schema._applicability import APPLICABILITY
-from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._assay import (
+    LOG_LIMIT,
+    MILLION,
+    PLATFORMS,
+    UNITS,
+    assay_problems,
+    sample_sums,
+    sum_problems,
+    unit_problems,
+    value_problems,
+)
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACEMENT
@@ -27,6 +37,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
     IMMUNE_BEST,
@@ -67,8 +78,8 @@ __all__ = [
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
-    "CONFLICTS",
     "CLASS_CHANGE",
+    "CONFLICTS",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "DOSING",
@@ -80,8 +91,10 @@ __all__ = [
     "IMMUNE_RESPONSES",
     "LESIONS",
     "LESION_STATUS",
+    "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
+    "MILLION",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
@@ -90,6 +103,8 @@ __all__ = [
     "PFS_SENSITIVITY",
     "PLACEMENT",
     "PLATFORMS",
+    "QC",
+    "QC_LEVELS",
     "RECIST",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
@@ -115,6 +130,9 @@ __all__ = [
     "Table",
     "assay_problems",
     "refuse_response_groups",
+    "sample_sums",
     "significant",
+    "sum_problems",
     "unit_problems",
+    "value_problems",
 ]
