@@ -6,7 +6,9 @@ from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
+from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
+from immunosarc.features._profiles import CellProfiles, read_cell_profiles, signature_matrix
 from immunosarc.features._qc import sample_quality
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._score import coverage, score, signatures
@@ -15,6 +17,7 @@ from immunosarc.features._units import convert
 __all__ = [
     "DECONVOLUTION",
     "SCORING",
+    "CellProfiles",
     "Population",
     "Reference",
     "Rules",
@@ -24,9 +27,12 @@ __all__ = [
     "convert",
     "coverage",
     "deconvolve",
+    "normalize",
     "place",
+    "read_cell_profiles",
     "sample_quality",
     "sarcoma_reference",
     "score",
+    "signature_matrix",
     "signatures",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import catalog
-from immunosarc.errors import CoverageError, ImmunosarcError
+from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features._alignment import dense, scored_assay
 from immunosarc.features._scoring import Floats
 from immunosarc.features._units import unit_of
@@ -219,6 +219,8 @@ def build_reference(
         With fewer than ``min_samples`` samples.
     CoverageError
         When no population is covered.
+    UnitError
+        When the samples were normalized to each other.
 
     Examples
     --------
@@ -230,6 +232,10 @@ def build_reference(
     """
     if adata.n_obs < min_samples:
         raise ImmunosarcError(f"a reference needs {min_samples} samples, the assay has {adata.n_obs}")
+    if how := adata.uns.get("immunosarc", {}).get("normalized"):
+        raise UnitError(
+            f"the assay is {how}-normalized: later samples cannot be made alike; give it as quantified"
+        )
     assay = scored_assay(adata)
     frame = pd.DataFrame(dense(assay.X), columns=[str(gene) for gene in assay.var_names])
     frame = frame.loc[:, frame.notna().any()]
