@@ -1,0 +1,14 @@
+"""The command line: files in, public functions, files out.
+
+Heavy packages are imported inside the commands, so that ``--help`` answers at once. Commands
+appear in the help in the order in which their modules are imported here.
+"""
+
+from immunosarc.cli import (  # isort: skip  # noqa: F401
+    _study,
+    _manifest,
+    _catalog,
+)
+from immunosarc.cli._app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,64 @@
+"""The main job, and what goes before it: demo, run, check, lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from immunosarc.cli._app import DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.errors import ImmunosarcError
+
+if TYPE_CHECKING:
+    from immunosarc.cohort import Cohort
+
+__all__ = ["check", "demo", "lock", "run"]
+
+
+@command_app.command(epilog="Example: immunosarc demo --out out/demo")
+def demo(
+    out: Out, seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated expression.")] = 7
+) -> None:
+    """Do the main job on the embedded simulated trial."""
+    with progress("simulating the trial"):
+        import immunosarc as ims
+
+        _main_job(ims.simulate_cohort(seed=seed), out, seed)
+
+
+@command_app.command(
+    epilog="Example: immunosarc run data_manifests/riaz2017.toml --data-root ../shared/data --out out/riaz"
+)
+def run(manifest: Manifest, out: Out, data_root: DataRoot = None, seed: Seed = 0) -> None:
+    """Do the main job on your cohort: load, derive, score, associate, report."""
+    with progress("loading the cohort"):
+        import immunosarc as ims
+
+        _main_job(ims.load_cohort(manifest, data_root=data_root), out, seed)
+
+
+def _main_job(cohort: Cohort, out: Path, seed: int) -> None:
+    import immunosarc as ims
+
+    folder = ims.report.write(ims.run(cohort, seed=seed), out)
+    typer.echo(f"{folder / 'report.html'}")
+
+
+@command_app.command(epilog="Example: immunosarc check data_manifests/riaz2017.toml --data-root ../shared/data")
+def check(manifest: Manifest, data_root: DataRoot = None) -> None:
+    """Show every problem of a manifest, its files and its plan at once; write nothing."""
+    import immunosarc as ims
+
+    problems = ims.check(manifest, data_root=data_root)
+    if problems:
+        raise ImmunosarcError("\n".join(problems))
+    typer.echo(f"{manifest}: no problems")
+
+
+@command_app.command(epilog="Example: immunosarc lock my_trial.toml --data-root data")
+def lock(manifest: Manifest, data_root: DataRoot = None, seed: Seed = 0) -> None:
+    """Freeze the analysis plan and the data hashes, before anyone has seen the answer."""
+    import immunosarc as ims
+
+    typer.echo(f"{ims.lock(manifest, data_root=data_root, seed=seed)}")
