@@ -8,9 +8,11 @@ from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
+from immunosarc.features._placed_change import placed_change
 from immunosarc.features._profiles import CellProfiles, read_cell_profiles, signature_matrix
 from immunosarc.features._qc import sample_quality
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
+from immunosarc.features._reference_file import read_reference, write_reference
 from immunosarc.features._score import coverage, score, signatures
 from immunosarc.features._units import convert
 
@@ -29,10 +31,13 @@ __all__ = [
     "deconvolve",
     "normalize",
     "place",
+    "placed_change",
     "read_cell_profiles",
+    "read_reference",
     "sample_quality",
     "sarcoma_reference",
     "score",
     "signature_matrix",
     "signatures",
+    "write_reference",
 ]

@@ -130,17 +130,24 @@ class Reference:
 
     @functools.cached_property
     def hash(self) -> str:
-        """SHA-256 of everything that decides a placement."""
+        """SHA-256 of everything that decides a placement or a class."""
+        content = {"data": self.data_hash, "rules": vars(self.rules)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()
+
+    @functools.cached_property
+    def data_hash(self) -> str:
+        """SHA-256 of the same without the rules, which people may set."""
         content: dict[str, Any] = {
             "unit": self.unit,
+            "platform": self.platform,
+            "n": self.n,
             "absolute": self.absolute,
             "populations": {name: vars(one) for name, one in self.populations.items()},
             "genes": {
                 str(gene): list(row) for gene, row in zip(self.genes.index, self.genes.to_numpy(), strict=True)
             },
-            "rules": vars(self.rules),
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=float).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"<Reference {self.name!r}: {self.n} samples, {self.unit}, {len(self.populations)} populations>"

@@ -3,7 +3,7 @@
 from immunosarc.schema._applicability import APPLICABILITY
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
-from immunosarc.schema._classes import CLASSES, PLACEMENT
+from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -63,6 +63,7 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
     "RECIST",
