@@ -13,6 +13,7 @@ from immunosarc.catalog._tables import (
     histologies,
     load_evidence,
     load_gene_aliases,
+    load_lineage_conflicts,
     load_sarcoma_reference,
     load_simulated_trial,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "histologies",
     "load_evidence",
     "load_gene_aliases",
+    "load_lineage_conflicts",
     "load_sarcoma_reference",
     "load_signatures",
     "load_simulated_trial",

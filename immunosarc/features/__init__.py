@@ -6,6 +6,7 @@ from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
+from immunosarc.features._lineage import lineage_guard
 from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
 from immunosarc.features._placed_change import placed_change
@@ -29,6 +30,7 @@ __all__ = [
     "convert",
     "coverage",
     "deconvolve",
+    "lineage_guard",
     "normalize",
     "place",
     "placed_change",

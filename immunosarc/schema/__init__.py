@@ -1,6 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
-from immunosarc.schema._applicability import APPLICABILITY
+from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
@@ -57,6 +57,7 @@ __all__ = [
     "EXPOSURES",
     "LESIONS",
     "LESION_STATUS",
+    "LINEAGE",
     "LONG_TABLES",
     "MEDICATIONS",
     "OUTCOMES",
