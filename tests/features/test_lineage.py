@@ -120,8 +120,8 @@ def test_published_forms_lose_genes_weights_pairs_and_elements(frame):
     by_hand = sum(w * (logs[g] - level) for g, w in gep.weights.items() if g != "CD276")
     assert found.loc[("S3", "gep18_tcell_inflamed"), "genes"] == "CD276"
     assert found.loc[("S3", "gep18_tcell_inflamed"), "score_without"] == pytest.approx(by_hand["S3"], rel=1e-12)
-    impres = load_signatures()["impres15"]
-    kept = [pair for pair in impres.pairs if "CD276" not in pair]
+    paired = load_signatures()["impres15"]
+    kept = [pair for pair in paired.pairs if "CD276" not in pair]
     won = sum(frame.loc["S3", a] > frame.loc["S3", b] for a, b in kept)
     assert found.loc[("S3", "impres15"), "score_without"] == won
     assert not found.xs("cta_mage_crma5", level="signature")["flagged"].any()  # meant to read the tumor cell
