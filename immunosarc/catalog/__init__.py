@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from immunosarc.catalog._sets import as_signatures
 from immunosarc.catalog._signatures import Signature, Signatures, load_signatures
+from immunosarc.catalog._supplied import supply_inputs
 from immunosarc.catalog._tables import (
     SarcomaReference,
     histologies,
@@ -30,4 +31,5 @@ __all__ = [
     "load_sarcoma_reference",
     "load_signatures",
     "load_simulated_trial",
+    "supply_inputs",
 ]

@@ -33,6 +33,10 @@ def score(
     signatures: Annotated[
         Path | None, typer.Option(help="GMT file of your own sets; the catalog when not given.")
     ] = None,
+    ipres_sets: Annotated[Path | None, typer.Option(help="GMT file of the 26 sets of IPRES.")] = None,
+    cinsarc_centroids: Annotated[
+        Path | None, typer.Option(help="Table of gene, C1 and C2: the centroids of CINSARC.")
+    ] = None,
     min_coverage: Annotated[
         float, typer.Option(min=0, max=1, help="Share of a signature's genes that the assay must have.")
     ] = 0.8,
@@ -43,6 +47,8 @@ def score(
 
         cohort = ims.load_cohort(manifest, data_root=data_root)
         sets = ims.features.signatures() if signatures is None else ims.catalog.as_signatures(signatures)
+        if ipres_sets is not None or cinsarc_centroids is not None:
+            sets = ims.catalog.supply_inputs(sets, ipres_sets=ipres_sets, cinsarc_centroids=cinsarc_centroids)
         how: dict[str, Any] = {"method": method, "min_coverage": min_coverage}
         scores = ims.features.score(cohort[assay], sets, **how)
         tables = {

@@ -11,6 +11,7 @@ from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
 from immunosarc.features._placed_change import placed_change
 from immunosarc.features._profiles import CellProfiles, read_cell_profiles, signature_matrix
+from immunosarc.features._purity import estimate_purity
 from immunosarc.features._qc import sample_quality
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
@@ -30,6 +31,7 @@ __all__ = [
     "convert",
     "coverage",
     "deconvolve",
+    "estimate_purity",
     "lineage_guard",
     "normalize",
     "place",

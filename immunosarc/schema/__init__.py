@@ -2,7 +2,7 @@
 
 from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
-from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
@@ -67,6 +67,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "PURITY",
     "RECIST",
     "RESPONSES",
     "RESPONSE_COURSE",
