@@ -7,6 +7,7 @@ from collections.abc import Callable
 from immunosarc.report import (
     _section_answer,
     _section_association,
+    _section_biopsies,
     _section_change,
     _section_endpoints,
     _section_flow,
@@ -30,6 +31,7 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_signatures.build,
     _section_association.build,
     _section_change.build,
+    _section_biopsies.build,
     _section_signatures.build_coverage,
     _section_methods.build,
     _section_methods.build_glossary,

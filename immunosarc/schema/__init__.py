@@ -4,6 +4,9 @@ from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
+from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
+from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -15,6 +18,7 @@ from immunosarc.schema._clinical import (
     PATIENTS,
     RESPONSES,
     SAMPLES,
+    STOP_REASONS,
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
@@ -25,7 +29,19 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
-from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
+from immunosarc.schema._recist import (
+    CONFLICTS,
+    IMMUNE_BEST,
+    IMMUNE_COURSE,
+    IMMUNE_RECIST,
+    IMMUNE_RESPONSES,
+    PFS_SENSITIVITY,
+    RECIST,
+    RESISTANCE,
+    RESISTANCE_CLASSES,
+    RESPONSE_COURSE,
+    RULE_CHANGES,
+)
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -39,9 +55,11 @@ from immunosarc.schema._results import (
     SURVIVAL_CURVE,
     significant,
 )
+from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
+    "ADJUSTED_CHANGE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -51,10 +69,17 @@ __all__ = [
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
+    "CONFLICTS",
+    "CLASS_CHANGE",
     "COVERAGE",
     "DAYS_PER_MONTH",
+    "DOSING",
     "ENDPOINTS",
     "EXPOSURES",
+    "IMMUNE_BEST",
+    "IMMUNE_COURSE",
+    "IMMUNE_RECIST",
+    "IMMUNE_RESPONSES",
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
@@ -65,18 +90,28 @@ __all__ = [
     "PATIENTS",
     "PATIENT_FEATURES",
     "PLACED_CHANGE",
+    "PATIENT_TOXICITY",
+    "PFS_SENSITIVITY",
     "PLACEMENT",
     "PLATFORMS",
     "PURITY",
     "RECIST",
+    "RESISTANCE",
+    "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RULE_CHANGES",
     "SAMPLES",
+    "SHIFT",
     "SIX_MONTHS_DAYS",
     "STAMPS",
+    "STOP_REASONS",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMEPOINTS",
+    "TOXICITY",
+    "TOXICITY_RATES",
+    "TRANSITION",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",
