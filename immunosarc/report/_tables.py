@@ -32,6 +32,12 @@ SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
         "shift": schema.SHIFT,
         "paired": schema.PAIRED,
         "attrition": schema.ATTRITION,
+        "applicability": schema.APPLICABILITY,
+        "lineage": schema.LINEAGE,
+        "cells": schema.CELLS,
+        "classes": schema.CLASSES,
+        "placement": schema.PLACEMENT,
+        "placed_change": schema.PLACED_CHANGE,
     }
 )
 """The schema of each table that has one."""
@@ -61,6 +67,12 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "paired": "the values before and after, per patient",
         "attrition": "who and what was left out where",
         "signatures": "the signatures, with source and license",
+        "applicability": "what each score depends on in this assay",
+        "lineage": "scores with and without the genes that sarcoma cells make themselves",
+        "cells": "scores and fractions of cell types",
+        "classes": "immune classes on a frozen reference",
+        "placement": "where each sample lies on a frozen reference",
+        "placed_change": "change between two timepoints in frozen units, per patient",
     }
 )
 """What each table is, in one line."""

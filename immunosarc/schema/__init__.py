@@ -12,6 +12,10 @@ from immunosarc.schema._assay import (
     unit_problems,
     value_problems,
 )
+from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
+from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
+from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACEMENT
@@ -92,6 +96,7 @@ __all__ = [
     "LESIONS",
     "LESION_STATUS",
     "LOG_LIMIT",
+    "LINEAGE",
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
@@ -99,12 +104,14 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PLACED_CHANGE",
     "PATIENT_TOXICITY",
     "PFS_SENSITIVITY",
     "PLACEMENT",
     "PLATFORMS",
     "QC",
     "QC_LEVELS",
+    "PURITY",
     "RECIST",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
