@@ -13,7 +13,7 @@ from immunosarc.endpoints._segments import Segments
 from immunosarc.endpoints._visit_calls import CALLS
 from immunosarc.errors import SchemaError, UnknownNameError, did_you_mean, raise_together
 
-__all__ = ["CourseVisits", "course_visits", "days_between"]
+__all__ = ["CourseVisits", "course_visits", "days_between", "of_reader"]
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -87,7 +87,7 @@ def course_visits(
     reader : str or None
         Whose calls count; needed when there are several readers.
     """
-    visits = _of_reader(visits, reader)
+    visits = of_reader(visits, reader)
     row = patients.get_indexer(visits["patient_id"])
     unknown = sorted(set(visits["patient_id"][row < 0]))
     raise_together(SchemaError, "visits", [f"patient {one!r} is not among the patients" for one in unknown[:5]])
@@ -107,7 +107,8 @@ def course_visits(
     return _once(found, patients), baseline, seen
 
 
-def _of_reader(visits: pd.DataFrame, reader: str | None) -> pd.DataFrame:
+def of_reader(visits: pd.DataFrame, reader: str | None) -> pd.DataFrame:
+    """Return the visits of one reader; without a choice there must be only one."""
     names = sorted(visits["reader"].dropna().unique()) if "reader" in visits else []
     if reader is None:
         if len(names) > 1:

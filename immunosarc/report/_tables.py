@@ -27,6 +27,11 @@ SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
         "changes": schema.CHANGE,
         "paired": schema.PAIRED,
         "attrition": schema.ATTRITION,
+        "visits": schema.RECIST,
+        "course": schema.RESPONSE_COURSE,
+        "tumor_change": schema.TUMOR_CHANGE,
+        "timeline": schema.TIMELINE,
+        "event_counts": schema.EVENT_COUNTS,
     }
 )
 """The schema of each table that has one."""
@@ -45,6 +50,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "paired": "the values before and after, per patient",
         "attrition": "who and what was left out where",
         "signatures": "the signatures, with source and license",
+        "visits": "one row per visit: RECIST 1.1 from the lesion rows, and why there is no call",
+        "course": "one row per patient: what the visits add up to",
+        "tumor_change": "change of the target lesions from baseline, visit by visit",
+        "timeline": "what happened to each patient on which day",
+        "event_counts": "patients with each adverse event, by highest grade",
     }
 )
 """What each table is, in one line."""

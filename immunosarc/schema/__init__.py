@@ -40,12 +40,14 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._table import Column, Problem, Table
+from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
 
 __all__ = [
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
+    "ATTRIBUTIONS",
     "ATTRITION",
     "CELLS",
     "CELL_OUTPUTS",
@@ -54,6 +56,7 @@ __all__ = [
     "COVERAGE",
     "DAYS_PER_MONTH",
     "ENDPOINTS",
+    "EVENT_COUNTS",
     "EXPOSURES",
     "LESIONS",
     "LESION_STATUS",
@@ -73,7 +76,10 @@ __all__ = [
     "STAMPS",
     "SUMMARY",
     "SURVIVAL_CURVE",
+    "TIMELINE",
+    "TIMELINE_KINDS",
     "TIMEPOINTS",
+    "TUMOR_CHANGE",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",

@@ -19,6 +19,7 @@ from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
+from immunosarc.study._trial import trial_tables
 
 __all__ = ["run"]
 
@@ -42,7 +43,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     -------
     Study
         Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
-        associations, families, paired, changes, attrition``.
+        associations, families, paired, changes, attrition``; and where the cohort has such rows
+        ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
@@ -66,6 +68,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
+    tables |= trial_tables(cohort)
     tumor = tumor_samples(cohort)
     scored = score_panels(tumor, chosen)
     tables |= score_tables(tumor, chosen, scored)
