@@ -16,6 +16,7 @@ from immunosarc.report import (
     _section_provenance,
     _section_quality,
     _section_signatures,
+    _section_trial,
 )
 from immunosarc.report._section import Section
 from immunosarc.study import Study
@@ -30,6 +31,8 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_quality.build,
     _section_endpoints.build,
     _section_endpoints.build_survival,
+    _section_trial.build,
+    _section_trial.build_safety,
     _section_signatures.build,
     _section_association.build,
     _section_change.build,

@@ -70,6 +70,7 @@ from immunosarc.schema._results import (
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
+from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
 
 __all__ = [
     "ADJUSTED_CHANGE",
@@ -77,6 +78,7 @@ __all__ = [
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
+    "ATTRIBUTIONS",
     "ATTRITION",
     "CELLS",
     "CELL_OUTPUTS",
@@ -88,6 +90,7 @@ __all__ = [
     "DAYS_PER_MONTH",
     "DOSING",
     "ENDPOINTS",
+    "EVENT_COUNTS",
     "EXPOSURES",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
@@ -125,10 +128,13 @@ __all__ = [
     "STOP_REASONS",
     "SUMMARY",
     "SURVIVAL_CURVE",
+    "TIMELINE",
+    "TIMELINE_KINDS",
     "TIMEPOINTS",
     "TOXICITY",
     "TOXICITY_RATES",
     "TRANSITION",
+    "TUMOR_CHANGE",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",
