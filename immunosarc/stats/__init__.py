@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from immunosarc.stats._ancova import ancova
+from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
+from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -15,11 +17,22 @@ from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._log_rank_design import (
+    Enrollment,
+    OneSampleSize,
+    TwoArmSize,
+    event_probability,
+    log_rank_lakatos,
+    log_rank_schoenfeld,
+    one_sample_log_rank_size,
+    one_sample_log_rank_test,
+)
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
+from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._proportional_odds import proportional_odds
 from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
@@ -46,9 +59,16 @@ from immunosarc.stats._units import (
 )
 
 __all__ = [
+    "Enrollment",
     "Fits",
     "KaplanMeier",
+    "Look",
+    "OneSampleSize",
+    "Operating",
+    "PredictiveLooks",
+    "ResponseToxicity",
     "SingleStage",
+    "TwoArmSize",
     "TwoStage",
     "TwoStageInference",
     "admissible_weights",
@@ -65,6 +85,7 @@ __all__ = [
     "detectable_ordinal",
     "detectable_rank_correlation",
     "discovery_errors",
+    "event_probability",
     "firth_cox",
     "firth_logistic",
     "hodges_lehmann",
@@ -72,22 +93,31 @@ __all__ = [
     "log2_plus_one",
     "log_cpm",
     "log_rank",
+    "log_rank_lakatos",
+    "log_rank_schoenfeld",
     "logistic",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
     "median_split",
     "noise_ceiling",
+    "one_sample_log_rank_size",
+    "one_sample_log_rank_test",
+    "operating_characteristics",
     "permute_within",
+    "predictive_looks",
+    "predictive_probability",
     "proportional_odds",
     "rank_correlation",
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "response_toxicity_search",
     "shrink",
     "sign_flips",
     "signed_rank",
     "signed_rank_null",
+    "simulate_looks",
     "single_stage_search",
     "step_down_maxt",
     "tmm_factors",
