@@ -29,6 +29,15 @@ from immunosarc.stats._log_rank_design import (
 )
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
+from immunosarc.stats._maxstat import (
+    MaximallySelected,
+    hothorn_lausen,
+    lausen_1992,
+    lausen_1994,
+    log_rank_scores,
+    maximally_selected,
+    selected_curve,
+)
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
@@ -63,6 +72,7 @@ __all__ = [
     "Fits",
     "KaplanMeier",
     "Look",
+    "MaximallySelected",
     "OneSampleSize",
     "Operating",
     "PredictiveLooks",
@@ -89,16 +99,21 @@ __all__ = [
     "firth_cox",
     "firth_logistic",
     "hodges_lehmann",
+    "hothorn_lausen",
     "kaplan_meier",
+    "lausen_1992",
+    "lausen_1994",
     "log2_plus_one",
     "log_cpm",
     "log_rank",
     "log_rank_lakatos",
     "log_rank_schoenfeld",
+    "log_rank_scores",
     "logistic",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
+    "maximally_selected",
     "median_split",
     "noise_ceiling",
     "one_sample_log_rank_size",
@@ -113,6 +128,7 @@ __all__ = [
     "rank_sum_null",
     "rank_sum_statistic",
     "response_toxicity_search",
+    "selected_curve",
     "shrink",
     "sign_flips",
     "signed_rank",
