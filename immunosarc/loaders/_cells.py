@@ -29,7 +29,7 @@ FLAGS = {
     "FALSE": False,
     "0": False,
 }
-_NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
+_NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
 _LEADING_ZERO = re.compile(r"[ \t]*[+-]?0[0-9]")
 
 

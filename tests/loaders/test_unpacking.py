@@ -13,6 +13,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.loaders import _unpacking
+from immunosarc.loaders._cells import parse_number
 
 PATIENTS = 'name = "toy"\n[patients]\nfile = "{file}"\ncolumns = {{ patient_id = "id" }}\n'
 
@@ -94,3 +95,10 @@ def test_a_link_in_a_circle(tmp_path: Path) -> None:
     (tmp_path / "clinical.tsv").symlink_to(tmp_path / "other.tsv")
     (tmp_path / "other.tsv").symlink_to(tmp_path / "clinical.tsv")
     assert "clinical.tsv: " in _message(tmp_path, "clinical.tsv")
+
+
+@pytest.mark.parametrize("end", ["x", "\x1e", ".."])
+def test_a_gigantic_number_takes_no_time(end: str) -> None:
+    start = time.process_time()
+    assert parse_number("9" * 130_000 + end) is None
+    assert time.process_time() - start < 1
