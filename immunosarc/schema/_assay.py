@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ LEAST_REACH, WHOLE_TRANSCRIPTOME = 30.0, 5000
 
 _SHARES = ("tpm", "cpm")
 _BLOCK = 256
+_AT_ONCE = 8_000_000
 
 
 def assay_problems(name: str, adata: anndata.AnnData) -> list[str]:
@@ -144,18 +145,35 @@ def value_problems(values: Any, unit: str) -> list[tuple[str, int, int]]:
     >>> value_problems(np.array([[0.2, 1.4]]), "fraction")
     [('unit fraction declared, but a value above 1', 0, 1)]
     """
-    checks: list[tuple[str, Any]] = [("infinite value", np.isinf(values))]
+    found: dict[str, tuple[str, int, int]] = {}
+    checks = _unit_checks(unit)
+    height = max(1, _AT_ONCE // max(values.shape[1], 1))
+    for start in range(0, len(values), height):  # in parts, so that a large assay needs no second one beside it
+        part = values[start : start + height]
+        for what, is_wrong in checks.items():
+            if what in found:
+                continue
+            wrong = is_wrong(part) & ~np.isnan(part)
+            if wrong.any():
+                row, column = (int(i) for i in np.argwhere(wrong)[0])
+                found[what] = (what, start + row, column)
+    return [found[what] for what in checks if what in found]
+
+
+def _unit_checks(unit: str) -> dict[str, Callable[[Any], Any]]:
+    """Return what is wrong with numbers of a unit, and how to see it."""
+    checks: dict[str, Callable[[Any], Any]] = {"infinite value": np.isinf}
     if not unit.startswith("log2") and unit != "score":
-        checks.append(("negative value", values < 0))
+        checks["negative value"] = lambda values: values < 0
     if unit.startswith("log2_"):
-        checks.append(("negative value, which log2(x + 1) never is", values < 0))
+        checks["negative value, which log2(x + 1) never is"] = lambda values: values < 0
     if unit == "counts":
-        checks.append(("unit counts declared, but a decimal found", values != np.floor(values)))
+        checks["unit counts declared, but a decimal found"] = lambda values: values != np.floor(values)
     if unit.startswith("log2"):
-        checks.append((f"unit {unit} declared, but a value above {LOG_LIMIT:g}", values > LOG_LIMIT))
+        checks[f"unit {unit} declared, but a value above {LOG_LIMIT:g}"] = lambda values: values > LOG_LIMIT
     if unit == "fraction":
-        checks.append(("unit fraction declared, but a value above 1", values > 1))
-    return _first_places(checks, values)
+        checks["unit fraction declared, but a value above 1"] = lambda values: values > 1
+    return checks
 
 
 def sample_sums(values: Any, unit: str) -> np.ndarray:
@@ -215,20 +233,10 @@ def sum_problems(sums: Any, unit: str) -> list[tuple[str, int]]:
 
 def _logged_already(values: Any, unit: str) -> list[tuple[str, int, int]]:
     linear = unit in ("tpm", "cpm", "fpkm", "rsem_normalized")
-    if not linear or values.shape[1] < WHOLE_TRANSCRIPTOME or not np.isfinite(values).any():
+    if not linear or not len(values) or values.shape[1] < WHOLE_TRANSCRIPTOME:
+        return []
+    if not 0 < np.fmax.reduce(values, axis=None) <= LEAST_REACH:
         return []
     place = np.unravel_index(np.nanargmax(values), values.shape)
-    if not 0 < values[place] <= LEAST_REACH:
-        return []
     what = f"unit {unit} declared, but no value of {values.shape[1]:,} genes is above {LEAST_REACH:g}: logs"
     return [(what, int(place[0]), int(place[1]))]
-
-
-def _first_places(checks: list[tuple[str, Any]], values: Any) -> list[tuple[str, int, int]]:
-    found = []
-    for what, wrong in checks:
-        wrong &= ~np.isnan(values)
-        if wrong.any():
-            row, column = (int(i) for i in np.argwhere(wrong)[0])
-            found.append((what, row, column))
-    return found
