@@ -104,6 +104,11 @@ class _Fit:
 def _refuse_what_has_no_place(adata: anndata.AnnData, reference: Reference) -> None:
     unit, platform = unit_of(adata), adata.uns["immunosarc"].get("platform", "")
     scored = unit_of(scored_assay(adata))
+    if how := adata.uns["immunosarc"].get("normalized"):
+        raise UnitError(
+            f"the assay is {how}-normalized: a sample's numbers depend on its company, so it has no place on a "
+            "frozen reference. Give the values as quantified."
+        )
     if scored != reference.unit:
         wanted = reference.unit.removeprefix("log2_")
         raise UnitError(

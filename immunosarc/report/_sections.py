@@ -7,6 +7,7 @@ from collections.abc import Callable
 from immunosarc.report import (
     _section_answer,
     _section_association,
+    _section_biopsies,
     _section_change,
     _section_endpoints,
     _section_flow,
@@ -15,6 +16,7 @@ from immunosarc.report import (
     _section_provenance,
     _section_quality,
     _section_signatures,
+    _section_trial,
 )
 from immunosarc.report._section import Section
 from immunosarc.study import Study
@@ -29,9 +31,12 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_quality.build,
     _section_endpoints.build,
     _section_endpoints.build_survival,
+    _section_trial.build,
+    _section_trial.build_safety,
     _section_signatures.build,
     _section_association.build,
     _section_change.build,
+    _section_biopsies.build,
     _section_signatures.build_coverage,
     _section_methods.build,
     _section_methods.build_glossary,

@@ -14,8 +14,8 @@ from immunosarc.report._figures import draw
 from immunosarc.report._folder import RESULTS, put_folder
 from immunosarc.report._page import page
 from immunosarc.report._results import FORMAT, indexed, json_text, results_text
-from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._suppress import suppressed_study
+from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._workbook import write_workbook
 from immunosarc.study import Study
 

@@ -1,6 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
-from immunosarc.schema._applicability import APPLICABILITY
+from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import (
     LOG_LIMIT,
     MILLION,
@@ -12,8 +12,9 @@ from immunosarc.schema._assay import (
     unit_problems,
     value_problems,
 )
-from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
-from immunosarc.schema._classes import CLASSES, PLACEMENT
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
+from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
+from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -25,6 +26,7 @@ from immunosarc.schema._clinical import (
     PATIENTS,
     RESPONSES,
     SAMPLES,
+    STOP_REASONS,
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
@@ -36,7 +38,19 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._quality import QC, QC_LEVELS
-from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
+from immunosarc.schema._recist import (
+    CONFLICTS,
+    IMMUNE_BEST,
+    IMMUNE_COURSE,
+    IMMUNE_RECIST,
+    IMMUNE_RESPONSES,
+    PFS_SENSITIVITY,
+    RECIST,
+    RESISTANCE,
+    RESISTANCE_CLASSES,
+    RESPONSE_COURSE,
+    RULE_CHANGES,
+)
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -50,24 +64,37 @@ from immunosarc.schema._results import (
     SURVIVAL_CURVE,
     significant,
 )
+from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
+from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
 
 __all__ = [
+    "ADJUSTED_CHANGE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
+    "ATTRIBUTIONS",
     "ATTRITION",
     "CELLS",
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
+    "CLASS_CHANGE",
+    "CONFLICTS",
     "COVERAGE",
     "DAYS_PER_MONTH",
+    "DOSING",
     "ENDPOINTS",
+    "EVENT_COUNTS",
     "EXPOSURES",
+    "IMMUNE_BEST",
+    "IMMUNE_COURSE",
+    "IMMUNE_RECIST",
+    "IMMUNE_RESPONSES",
     "LESIONS",
     "LESION_STATUS",
+    "LINEAGE",
     "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
@@ -76,19 +103,34 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PATIENT_TOXICITY",
+    "PFS_SENSITIVITY",
+    "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "PURITY",
     "QC",
     "QC_LEVELS",
     "RECIST",
+    "RESISTANCE",
+    "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RULE_CHANGES",
     "SAMPLES",
+    "SHIFT",
     "SIX_MONTHS_DAYS",
     "STAMPS",
+    "STOP_REASONS",
     "SUMMARY",
     "SURVIVAL_CURVE",
+    "TIMELINE",
+    "TIMELINE_KINDS",
     "TIMEPOINTS",
+    "TOXICITY",
+    "TOXICITY_RATES",
+    "TRANSITION",
+    "TUMOR_CHANGE",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",

@@ -13,6 +13,8 @@ import pandas as pd
 
 from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
+from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._groups import group_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -20,6 +22,7 @@ from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
+from immunosarc.study._trial import trial_tables
 
 __all__ = ["run"]
 
@@ -42,8 +45,10 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores,
-        associations, families, paired, changes, attrition``.
+        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
+        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the cohort has
+        such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
@@ -68,6 +73,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
+    tables |= trial_tables(analyzed)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
@@ -77,7 +83,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
+    tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
+    tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
     tables["attrition"] = attrition(cohort, *left_out, outcomes, *specimen_status(analyzed), *everyone)
