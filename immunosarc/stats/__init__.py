@@ -26,6 +26,7 @@ from immunosarc.stats._rank_correlation import rank_correlation, rank_correlatio
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._rate import poisson_rate
+from immunosarc.stats._restricted_mean import RestrictedMean, restricted_mean
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._simon import (
@@ -49,6 +50,7 @@ from immunosarc.stats._units import (
 __all__ = [
     "Fits",
     "KaplanMeier",
+    "RestrictedMean",
     "SingleStage",
     "TwoStage",
     "TwoStageInference",
@@ -86,6 +88,7 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "restricted_mean",
     "shrink",
     "sign_flips",
     "signed_rank",
