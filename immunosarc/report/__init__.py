@@ -1,5 +1,5 @@
 """From a study to a folder that opens everywhere: one HTML page, tables, figures, data."""
 
-from immunosarc.report._write import write
+from immunosarc.report._write import write, write_tables
 
-__all__ = ["write"]
+__all__ = ["write", "write_tables"]

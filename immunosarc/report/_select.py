@@ -10,7 +10,18 @@ from immunosarc import schema
 from immunosarc.report._tables import SCHEMAS
 from immunosarc.study import Study
 
-__all__ = ["families", "heatmap_parts", "patient_column", "shifted_features", "table_of", "with_named_strata"]
+__all__ = [
+    "FEATURES_SHOWN",
+    "families",
+    "heatmap_parts",
+    "patient_column",
+    "shifted_features",
+    "table_of",
+    "with_named_strata",
+]
+
+FEATURES_SHOWN = 20
+"""Features shown per family, in the figure and in the table beside it."""
 
 _LEADING, _SHOWN = 4, 6
 _TRACKS = ("best_overall_response", "histology")

@@ -14,7 +14,7 @@ from immunosarc import schema
 from immunosarc.report._results import indexed, json_text
 from immunosarc.study import Study
 
-__all__ = ["MEANINGS", "SCHEMAS", "columns_of", "write_tables"]
+__all__ = ["MEANINGS", "SCHEMAS", "about_study", "columns_of", "table_files"]
 
 SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
     {
@@ -25,6 +25,10 @@ SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
         "coverage": schema.COVERAGE,
         "associations": schema.ASSOCIATION,
         "changes": schema.CHANGE,
+        "adjusted_changes": schema.ADJUSTED_CHANGE,
+        "transitions": schema.TRANSITION,
+        "class_changes": schema.CLASS_CHANGE,
+        "shift": schema.SHIFT,
         "paired": schema.PAIRED,
         "attrition": schema.ATTRITION,
     }
@@ -41,7 +45,17 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "scores": "one row per sample: signature scores; missing = not covered",
         "associations": "feature against endpoint; ratios are logs",
         "families": "how many features were looked at together",
+        "strata_sizes": "patients of each stratum, and what they are worth",
+        "shrinkage": "each effect beside what the spread of its family leaves of it; logs",
+        "explained_by_histology": "each association in everybody and within histologies",
+        "without_histology": "the leading associations without each histology",
         "changes": "change between two timepoints, by response group",
+        "adjusted_changes": "change beyond loss of tumor, another biopsy site and a low start",
+        "change_by_response": "how much higher responders end than others who began alike",
+        "biopsied": "baseline of patients with and without the second biopsy",
+        "transitions": "tumors by class before and after",
+        "class_changes": "class before and after, per patient, and the probability of cold to hot",
+        "shift": "move of the immunogenicity panel, per patient",
         "paired": "the values before and after, per patient",
         "attrition": "who and what was left out where",
         "signatures": "the signatures, with source and license",
@@ -71,25 +85,28 @@ def columns_of(name: str, table: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def write_tables(study: Study, folder: Path) -> None:
-    """Write every table as TSV with its JSON."""
+def table_files(tables: Mapping[str, pd.DataFrame], folder: Path, *, about: Mapping[str, Any]) -> None:
+    """Write every table as TSV with its JSON, which says what it is and carries ``about``."""
     folder.mkdir()
-    for name, table in study.tables.items():
+    for name, table in tables.items():
         text = indexed(table).to_csv(sep="\t", index=False, lineterminator="\n")
+        facts = {
+            "table": name,
+            "meaning": MEANINGS.get(name, ""),
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "rows": len(table),
+            "columns": columns_of(name, table),
+            **about,
+        }
         (folder / f"{name}.tsv").write_text(text, encoding="utf-8", newline="\n")
-        (folder / f"{name}.json").write_text(json_text(_about(study, name, text)), encoding="utf-8", newline="\n")
+        (folder / f"{name}.json").write_text(json_text(facts), encoding="utf-8", newline="\n")
 
 
-def _about(study: Study, name: str, text: str) -> dict[str, Any]:
-    table = study.tables[name]
+def about_study(study: Study) -> dict[str, Any]:
+    """Return what stands beside every table of a study."""
     return {
-        "table": name,
-        "meaning": MEANINGS.get(name, ""),
         "study": study.name,
         "simulated": study.simulated,
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "rows": len(table),
-        "columns": columns_of(name, table),
         "stamp": study.stamp,
         "stamp_reason": study.stamp_reason,
         "plan_sha256": study.plan.sha256,

@@ -7,6 +7,7 @@ import io
 import math
 import re
 import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from immunosarc.report._results import indexed
 from immunosarc.report._tables import MEANINGS
-from immunosarc.study import Study
 
 __all__ = ["write_workbook"]
 
@@ -31,31 +31,29 @@ _RISKY = ("=", "+", "-", "@", "\t", "\r")
 _WIDEST, _NARROWEST, _LOOKED_AT = 48, 8, 200
 
 
-def write_workbook(study: Study, path: Path) -> None:
-    """Write one sheet per table, and first a README that says what each is."""
+def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, title: str, lines: Iterable[str]) -> None:
+    """Write one sheet per table, and first a README: the title, the lines, and what each sheet is."""
     book = openpyxl.Workbook()
     book.properties.created = _EPOCH
     book.properties.creator = "immunosarc"
-    book.properties.title = _text(study.title)
-    _readme(study, book.active)
-    for name, table in study.tables.items():
+    book.properties.title = _text(title)
+    _readme(tables, book.active, [title, *lines])
+    for name, table in tables.items():
         _sheet(book.create_sheet(name[:31]), indexed(table))
     buffer = io.BytesIO()
     book.save(buffer)
     path.write_bytes(_timeless(buffer.getvalue()))
 
 
-def _readme(study: Study, sheet: Worksheet) -> None:
+def _readme(tables: Mapping[str, pd.DataFrame], sheet: Worksheet, lines: list[str]) -> None:
     sheet.title = "README"
     head: list[list[Any]] = [
-        [study.title],
-        ["SIMULATED: every patient, sample and number here was made by simulation." if study.simulated else ""],
-        [f"{study.stamp}: {study.stamp_reason}"],
+        *([line] for line in lines),
         ["Ratios are logs. An empty cell is a missing value."],
         [],
         ["sheet", "rows", "what it is"],
     ]
-    body = [[name, len(table), MEANINGS.get(name, "")] for name, table in study.tables.items()]
+    body = [[name, len(table), MEANINGS.get(name, "")] for name, table in tables.items()]
     for number, row in enumerate([*head, *body], start=1):
         for column, value in enumerate(row, start=1):
             _put(sheet.cell(number, column), value)

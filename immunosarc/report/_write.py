@@ -1,28 +1,26 @@
-"""The folder of a report: written whole beside its place, then moved in."""
+"""What is written: the report of a study, or the tables of one step."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from immunosarc.errors import DataFileError
+import pandas as pd
+
+from immunosarc import __version__
 from immunosarc.report._figures import draw
+from immunosarc.report._folder import RESULTS, put_folder
 from immunosarc.report._page import page
-from immunosarc.report._results import FORMAT, results_text
-from immunosarc.report._tables import write_tables
+from immunosarc.report._results import FORMAT, indexed, json_text, results_text
+from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._workbook import write_workbook
 from immunosarc.study import Study
 
-__all__ = ["write"]
+__all__ = ["write", "write_tables"]
 
-_RESULTS = "results.json"
-_OURS = frozenset({"report.html", "tables", "tables.xlsx", "figures", "cohort", _RESULTS})
-_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+SIMULATED = "SIMULATED: every patient, sample and number here was made by simulation."
 
 
 def write(study: Study, out: str | os.PathLike[str]) -> Path:
@@ -58,22 +56,65 @@ def write(study: Study, out: str | os.PathLike[str]) -> Path:
     ...     sorted(path.name for path in write(study, f"{folder}/out").iterdir())
     ['cohort', 'figures', 'report.html', 'results.json', 'tables', 'tables.xlsx']
     """
-    target = Path(out).resolve()
-    _check_place(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as failure:
-        raise DataFileError(f"cannot write below {target.parent}: {failure}. Choose another path.") from failure
-    try:
-        _fill(study, partial)
-        partial.chmod(0o755)
-        _move_in(partial, target)
-    except OSError as failure:
-        raise DataFileError(f"cannot write the report to {target}: {failure}") from failure
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
+    return put_folder(out, lambda folder: _fill(study, folder))
+
+
+def write_tables(
+    tables: Mapping[str, pd.DataFrame],
+    out: str | os.PathLike[str],
+    *,
+    title: str,
+    about: Mapping[str, Any],
+    simulated: bool = False,
+) -> Path:
+    """Write the tables of one step, as a report would, without a page.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        By name; a named index becomes the first column.
+    out : path
+        A folder that does not exist yet or is empty, or one that an earlier run made, which is
+        then replaced. It appears whole or not at all.
+    title : str
+        What the tables are of.
+    about : mapping
+        What stands beside every table: provenance, arguments, seed.
+    simulated : bool
+        Whether the numbers were simulated; everything written then says so.
+
+    Returns
+    -------
+    Path
+        The folder: ``tables/*.tsv`` each with a JSON beside it, ``tables.xlsx``, ``results.json``.
+        The same tables give the same bytes.
+
+    Raises
+    ------
+    DataFileError
+        When the folder holds something else, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"cyt": [5.2]}, index=pd.Index(["S1"], name="sample_id"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = write_tables({"scores": table}, f"{folder}/out", title="Scores", about={"seed": 0})
+    ...     (written / "tables" / "scores.tsv").read_text().split()
+    ['sample_id', 'cyt', 'S1', '5.2']
+    """
+    facts = {"title": title, "simulated": simulated, "immunosarc": __version__, **about}
+
+    def fill(folder: Path) -> None:
+        table_files(tables, folder / "tables", about=facts)
+        lines = [SIMULATED] if simulated else []
+        write_workbook(tables, folder / "tables.xlsx", title=title, lines=lines)
+        records = {name: indexed(table).to_dict(orient="records") for name, table in tables.items()}
+        text = json_text({"format": FORMAT, **facts, "tables": records})
+        (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
+
+    return put_folder(out, fill)
 
 
 def _fill(study: Study, folder: Path) -> None:
@@ -81,53 +122,9 @@ def _fill(study: Study, folder: Path) -> None:
     (folder / "figures").mkdir()
     for name, drawing in drawings.items():
         (folder / "figures" / f"{name}.svg").write_text(drawing.svg, encoding="utf-8", newline="\n")
-    write_tables(study, folder / "tables")
-    write_workbook(study, folder / "tables.xlsx")
-    (folder / _RESULTS).write_text(results_text(study), encoding="utf-8", newline="\n")
+    table_files(study.tables, folder / "tables", about=about_study(study))
+    lines = [SIMULATED if study.simulated else "", f"{study.stamp}: {study.stamp_reason}"]
+    write_workbook(study.tables, folder / "tables.xlsx", title=study.title, lines=lines)
+    (folder / RESULTS).write_text(results_text(study), encoding="utf-8", newline="\n")
     (folder / "report.html").write_text(page(study, drawings), encoding="utf-8", newline="\n")
     study.cohort.write(folder / "cohort")
-
-
-def _check_place(target: Path) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise DataFileError(f"{target} is a file; give a folder for the report.")
-    found = {entry.name for entry in target.iterdir()} - _LITTER
-    if found and not _is_report(target / _RESULTS):
-        raise DataFileError(
-            f"{target} exists and is no report of this program (no {_RESULTS} of ours; it holds "
-            f"{', '.join(sorted(found)[:5])}). Choose another path, or empty it first."
-        )
-    strangers = sorted(found - _OURS)
-    if strangers:
-        raise DataFileError(
-            f"{target} holds an earlier report, and beside it {', '.join(strangers[:5])}, which replacing it "
-            "would delete. Move that away, or choose another path."
-        )
-
-
-def _is_report(path: Path) -> bool:
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, Mapping) and content.get("format") == FORMAT
-
-
-def _move_in(partial: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one; the old one comes back when that fails."""
-    if not target.exists():
-        os.replace(partial, target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    old = aside / "report"
-    os.replace(target, old)
-    try:
-        os.replace(partial, target)
-    except OSError:
-        os.replace(old, target)
-        raise
-    finally:
-        if target.exists():
-            shutil.rmtree(aside, ignore_errors=True)

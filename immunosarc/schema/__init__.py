@@ -3,6 +3,7 @@
 from immunosarc.schema._applicability import APPLICABILITY
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
+from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
@@ -56,6 +57,7 @@ from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICI
 from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
+    "ADJUSTED_CHANGE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -66,6 +68,7 @@ __all__ = [
     "CHANGE",
     "CLASSES",
     "CONFLICTS",
+    "CLASS_CHANGE",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "DOSING",
@@ -94,6 +97,7 @@ __all__ = [
     "RESPONSE_COURSE",
     "RULE_CHANGES",
     "SAMPLES",
+    "SHIFT",
     "SIX_MONTHS_DAYS",
     "STAMPS",
     "STOP_REASONS",
@@ -102,6 +106,7 @@ __all__ = [
     "TIMEPOINTS",
     "TOXICITY",
     "TOXICITY_RATES",
+    "TRANSITION",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ PLATFORMS = ("polya_rnaseq", "ribo_depleted", "exome_capture", "nanostring", "mi
 
 LOG_LIMIT = 100.0
 """No log2 expression value reaches this: 2**100 molecules do not fit into a tube."""
+
+_AT_ONCE = 8_000_000
 
 
 def assay_problems(name: str, adata: anndata.AnnData) -> list[str]:
@@ -96,19 +98,30 @@ def unit_problems(values: Any, unit: str) -> list[tuple[str, int, int]]:
     >>> unit_problems(np.array([[3.0, 0.5]]), "counts")
     [('unit counts declared, but a decimal found', 0, 1)]
     """
-    checks: list[tuple[str, Any]] = [("infinite value", np.isinf(values))]
+    found: dict[str, tuple[str, int, int]] = {}
+    checks = _unit_checks(unit)
+    height = max(1, _AT_ONCE // max(values.shape[1], 1))
+    for start in range(0, len(values), height):  # in parts, so that a large assay needs no second one beside it
+        part = values[start : start + height]
+        for what, is_wrong in checks.items():
+            if what in found:
+                continue
+            wrong = is_wrong(part) & ~np.isnan(part)
+            if wrong.any():
+                row, column = (int(i) for i in np.argwhere(wrong)[0])
+                found[what] = (what, start + row, column)
+    return [found[what] for what in checks if what in found]
+
+
+def _unit_checks(unit: str) -> dict[str, Callable[[Any], Any]]:
+    """Return what is wrong with numbers of a unit, and how to see it."""
+    checks: dict[str, Callable[[Any], Any]] = {"infinite value": np.isinf}
     if not unit.startswith("log2") and unit != "score":
-        checks.append(("negative value", values < 0))
+        checks["negative value"] = lambda values: values < 0
     if unit == "counts":
-        checks.append(("unit counts declared, but a decimal found", values != np.floor(values)))
+        checks["unit counts declared, but a decimal found"] = lambda values: values != np.floor(values)
     if unit.startswith("log2"):
-        checks.append((f"unit {unit} declared, but a value above {LOG_LIMIT:g}", values > LOG_LIMIT))
+        checks[f"unit {unit} declared, but a value above {LOG_LIMIT:g}"] = lambda values: values > LOG_LIMIT
     if unit == "fraction":
-        checks.append(("unit fraction declared, but a value above 1", values > 1))
-    found = []
-    for what, wrong in checks:
-        wrong &= ~np.isnan(values)
-        if wrong.any():
-            row, column = (int(i) for i in np.argwhere(wrong)[0])
-            found.append((what, row, column))
-    return found
+        checks["unit fraction declared, but a value above 1"] = lambda values: values > 1
+    return checks

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
+from immunosarc.stats._competing_risks import (
+    CumulativeIncidence,
+    cumulative_incidence,
+    cumulative_incidence_scores,
+)
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -13,10 +19,13 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
+from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
@@ -48,12 +57,16 @@ from immunosarc.stats._units import (
 )
 
 __all__ = [
+    "CumulativeIncidence",
+    "AdjustedChange",
     "Fits",
     "KaplanMeier",
     "RestrictedMean",
+    "MarginalHomogeneity",
     "SingleStage",
     "TwoStage",
     "TwoStageInference",
+    "adjusted_change",
     "admissible_weights",
     "ancova",
     "auc_as_log_odds_ratio",
@@ -63,15 +76,20 @@ __all__ = [
     "clopper_pearson",
     "counts_per_million",
     "cox",
+    "cumulative_incidence",
+    "cumulative_incidence_scores",
     "detectable_auc",
     "detectable_log_hazard_ratio",
     "detectable_ordinal",
     "detectable_rank_correlation",
     "discovery_errors",
+    "entry_scores",
     "firth_cox",
     "firth_logistic",
     "hodges_lehmann",
     "kaplan_meier",
+    "linear_score_null",
+    "linear_score_statistic",
     "log2_plus_one",
     "log_cpm",
     "log_rank",
@@ -79,6 +97,7 @@ __all__ = [
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
+    "marginal_homogeneity",
     "median_split",
     "noise_ceiling",
     "permute_within",

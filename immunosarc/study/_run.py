@@ -13,6 +13,8 @@ import pandas as pd
 
 from immunosarc import __version__, endpoints, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
+from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._groups import group_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -41,8 +43,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
-        associations, families, paired, changes, attrition``.
+        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores, associations, families,
+        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, attrition``.
 
     Raises
     ------
@@ -73,7 +76,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
+    tables |= group_tables(cohort, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
+    tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
     everyone = [
         pd.concat(list(panels.values()), axis=1).loc[:, lambda t: ~t.columns.duplicated()]
         for panels in measured.values()

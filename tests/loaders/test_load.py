@@ -235,7 +235,10 @@ def test_a_log2_assay_keeps_its_pseudocount(toy) -> None:
         "toy.toml", 'unit = "counts"', 'unit = "log2"\npseudocount = 0.001\ngene_lengths = "in/lengths.tsv"'
     )
     toy.change("counts.tsv", "900\t1100\t950\t", "9.5\t-9.97\t9.1\t")
-    about = toy.load()["rna"].uns["immunosarc"]
+    toy.write("lengths.tsv", "gene\tlength\nACTB\t3\nGZMA\t1\nPRF1\t2\n")
+    adata = toy.load()["rna"]
+    about = adata.uns["immunosarc"]
+    assert adata.var["gene_length"].tolist() == [1, 2, 3]
     assert about["pseudocount"] == 0.001
     assert about["gene_lengths"] == "in/lengths.tsv"
 

@@ -13,9 +13,9 @@ import pytest
 
 import immunosarc as ims
 from immunosarc import schema
-from immunosarc.report._answer import answer
 from immunosarc.report._figures import draw
 from immunosarc.report._page import page
+from immunosarc.report._section_answer import answer
 from tests.report.conftest import build
 
 VOID = {"meta", "br", "link", "img", "input", "hr", "col"}

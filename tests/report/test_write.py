@@ -17,7 +17,7 @@ import pytest
 import immunosarc as ims
 from immunosarc import schema
 from immunosarc.errors import DataFileError
-from immunosarc.report import _write, write
+from immunosarc.report import _write, write, write_tables
 from tests.report.conftest import build
 
 
@@ -223,3 +223,24 @@ def test_study_is_left_unchanged(tmp_path):
     write(study, tmp_path / "out")
     for name, table in copy.tables.items():
         pd.testing.assert_frame_equal(study[name], table)
+
+
+def test_tables_of_one_step_say_that_they_are_simulated_and_replace_only_their_own(tmp_path):
+    table = pd.DataFrame({"cyt": [5.25, math.nan]}, index=pd.Index(["S1", "=S2"], name="sample_id"))
+    how = {"title": "Scores", "about": {"seed": 3}, "simulated": True}
+    folder = write_tables({"scores": table}, tmp_path / "out", **how)
+    assert (folder / "tables" / "scores.tsv").read_text() == "sample_id\tcyt\nS1\t5.25\n=S2\t\n"
+    beside = json.loads((folder / "tables" / "scores.json").read_text())
+    assert (beside["simulated"], beside["seed"], beside["rows"]) == (True, 3, 2)
+    assert beside["sha256"] == hashlib.sha256((folder / "tables" / "scores.tsv").read_bytes()).hexdigest()
+    book = openpyxl.load_workbook(folder / "tables.xlsx")
+    assert book["README"]["A2"].value.startswith("SIMULATED")
+    assert book["scores"]["A3"].data_type == "s"
+    first = (folder / "tables.xlsx").read_bytes()
+    again = write_tables({"scores": table}, tmp_path / "out", **how)
+    assert (again / "tables.xlsx").read_bytes() == first
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(DataFileError, match=r"no report of this program"):
+        write_tables({"scores": table}, tmp_path / "other", **how)
+    assert (tmp_path / "other" / "mine.txt").read_text() == "mine"

@@ -5,12 +5,20 @@ from __future__ import annotations
 import pandas as pd
 
 from immunosarc import plots, schema
+from immunosarc.report._section import Section, Text
 from immunosarc.report._select import families, table_of
 from immunosarc.study import Study
 
-__all__ = ["answer"]
+__all__ = ["answer", "build"]
 
 _NAMED = 5
+
+
+def build(study: Study) -> Section:
+    """Return the answer, set apart from the rest of the page."""
+    sentences = tuple(Text(sentence) for sentence in answer(study))
+    title = "What this study can and cannot say"
+    return Section("answer", "What it can say", title, sentences, emphasis=True)
 
 
 def answer(study: Study) -> list[str]:

@@ -1,0 +1,105 @@
+"""Which features go with the outcome: an overview of the families, then each family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from immunosarc import plots, schema
+from immunosarc.report._section import FigureOrder, Grid, Part, Section, Text, cell, count
+from immunosarc.report._select import FEATURES_SHOWN, families, table_of
+from immunosarc.study import Study
+
+__all__ = ["build"]
+
+_VOLCANO_FROM = 5
+
+
+def build(study: Study) -> Section:
+    """Return the overview and a part for each family."""
+    looked = table_of(study, "associations")["family"].nunique()
+    lead = Text(
+        f"{looked} {'family was' if looked == 1 else 'families were'} looked at. A family is one timepoint, one "
+        "endpoint, one model and one panel of features; p maxT and q count the features within it, not the other "
+        "families. A p-value of one feature alone is never shown by itself."
+    )
+    parts = [_family(part, name) for name, part in families(study)]
+    title = "Which features go with the outcome"
+    return Section("association", "Associations", title, (lead, _overview(study), *parts))
+
+
+def _overview(study: Study) -> Grid:
+    """One row per family: how many tests, and the smallest p after counting them."""
+    rows = []
+    for name, part in families(study):
+        below = int(schema.significant(part).sum())
+        rows.append(
+            [
+                name,
+                plots.family_title(part) + (f"; {plots.CONDITIONAL}" if plots.family_condition(part) else ""),
+                f"{len(part)}",
+                f"{part['p_value'].notna().sum()}",
+                count(part["n"].max()),
+                count(part["n_events"].max()),
+                plots.p_text(part["p_maxt"].min()),
+                f"{below}",
+            ]
+        )
+    head = ["Family", "Question", "Features", "Estimable", "n", "Events", "Smallest p maxT"]
+    head += [f"Below {plots.alpha_text(study.plan.alpha)}"]
+    return Grid("Families of associations", head, rows, frozenset(range(2, 8)))
+
+
+def _family(part: pd.DataFrame, name: str) -> Part:
+    panel = f", panel {name.rsplit('/', 1)[-1]}" if "/" in name else ""
+    title = plots.family_title(part)
+    return Part(
+        title + panel,
+        (*_figures(part, name, title), _rows(part, name, title + panel)),
+        under=f"Family {name}",
+        condition=plots.family_condition(part),
+    )
+
+
+def _figures(part: pd.DataFrame, family: str, about: str) -> Iterator[FigureOrder]:
+    def forest(ax: Axes) -> Axes:
+        return plots.forest(part, ax=ax, top=FEATURES_SHOWN)
+
+    def volcano(ax: Axes) -> Axes:
+        return plots.volcano(part, ax=ax)
+
+    shown = min(len(part), FEATURES_SHOWN)
+    caption = f"Forest plot. {about}, family {family}: the features with the smallest family-wise p."
+    yield FigureOrder(f"forest_{family}", caption, (4.6, 0.24 * (shown + 0.6)), forest, key=family)
+    if part["p_value"].notna().sum() >= _VOLCANO_FROM:
+        caption = f"Volcano plot. {about}, family {family}: every feature, and how high the best of noise gets."
+        yield FigureOrder(f"volcano_{family}", caption, (6.4, 3.8), volcano, key=family)
+
+
+def _rows(part: pd.DataFrame, name: str, title: str) -> Grid:
+    shown = part.assign(_hopeless=part["estimate"].isna())
+    shown = shown.sort_values(["_hopeless", "p_maxt", "p_value"], kind="stable", na_position="last")
+    rows = [_association(row) for _, row in shown.head(FEATURES_SHOWN).iterrows()]
+    left = len(part) - len(rows)
+    note = f"{left} more in tables/associations.tsv, family {name}." if left else ""
+    label = plots.measure(str(part["measure"].iloc[0])).label
+    head = ["Feature", "Scored as", "n (events)", f"{label} [interval]", "p maxT", "q", "Detectable"]
+    head += ["Stamp", "Status"]
+    return Grid(title, head, rows, frozenset({2, 3, 4, 5, 6}), note)
+
+
+def _association(row: pd.Series) -> list[str]:
+    how = plots.measure(str(row["measure"]))
+    return [
+        str(row["feature"]),
+        cell(row["scoring"]),
+        f"{count(row['n'])} ({count(row['n_events'])})",
+        plots.interval_text(row["estimate"], row["conf_low"], row["conf_high"], how=how),
+        plots.p_text(row["p_maxt"]),
+        plots.p_text(row["q_value"]),
+        plots.DASH if pd.isna(row["detectable_80"]) else how.text(row["detectable_80"]),
+        str(row["stamp"]),
+        "" if row["status"] == "ok" else str(row["status"]),
+    ]

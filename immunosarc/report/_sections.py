@@ -1,0 +1,44 @@
+"""The sections of the page, in order. A new one is a module ``_section_<name>.py`` and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from immunosarc.report import (
+    _section_answer,
+    _section_association,
+    _section_biopsies,
+    _section_change,
+    _section_endpoints,
+    _section_flow,
+    _section_methods,
+    _section_patients,
+    _section_provenance,
+    _section_signatures,
+)
+from immunosarc.report._section import Section
+from immunosarc.study import Study
+
+__all__ = ["sections"]
+
+_BUILDERS: tuple[Callable[[Study], Section], ...] = (
+    _section_answer.build,
+    _section_provenance.build,
+    _section_flow.build,
+    _section_patients.build,
+    _section_endpoints.build,
+    _section_endpoints.build_survival,
+    _section_signatures.build,
+    _section_association.build,
+    _section_change.build,
+    _section_biopsies.build,
+    _section_signatures.build_coverage,
+    _section_methods.build,
+    _section_methods.build_glossary,
+)
+
+
+def sections(study: Study) -> tuple[Section, ...]:
+    """Return every section that has something to show; a section without blocks is left out."""
+    built = (build(study) for build in _BUILDERS)
+    return tuple(section for section in built if section.blocks)
