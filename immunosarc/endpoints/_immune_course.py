@@ -1,4 +1,4 @@
-"""From iRECIST visits to one row per patient: best response, and progression-free survival by confirmed progression."""
+"""From iRECIST visits to one row per patient: best response, and survival without confirmed progression."""
 
 from __future__ import annotations
 

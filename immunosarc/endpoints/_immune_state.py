@@ -23,6 +23,7 @@ IMMUNE_CALLS = ("iCR", "iPR", "iSD", "NON-iCR/NON-iUPD", "iUPD", "NE", "iCPD")
 CAUSES = ("", "T", "NT", "T+NT", "NL", "T+NL", "NT+NL", "T+NT+NL")
 """By the sum of 1 for targets, 2 for non-targets and 4 for new lesions."""
 
+_BITS = np.array([1, 2, 4])
 _PD, _NE, _CONFIRMED = CALLS.index("PD"), CALLS.index("NE"), len(CALLS)
 _FIVE = 5 * MICROMETERS
 _MEASURABLE, _MEASURABLE_NODE, _MOST_NEW = 10 * MICROMETERS, 15 * MICROMETERS, 5
@@ -60,7 +61,7 @@ class ImmuneFacts:
 
 
 class ImmuneCalls(NamedTuple):
-    """Of each visit: index into ``IMMUNE_CALLS``, cause as a sum of bits, and the visit of the iUPD in question."""
+    """Of each visit: index into ``IMMUNE_CALLS``, cause as a sum of bits, visit of the iUPD in question."""
 
     call: IntArray
     cause: IntArray
@@ -96,7 +97,7 @@ def immune_facts(
 
 
 def _new_sizes(rows: LesionRows) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the number of new lesions at each visit, and their sizes; one that is not listed keeps its last size."""
+    """Return how many new lesions there are at each visit, and their sizes; one not listed keeps its last."""
     fresh, here = new_lesion_rows(rows.of("new"))
     lesions = Segments.by(fresh.lesion)
     size = np.where(here & (fresh.size != UNKNOWN), fresh.size, 0)
@@ -164,21 +165,19 @@ def immune_calls(
     waits = np.full(len(visits.start), -1, dtype=np.int64)
     confirmed = np.zeros(len(visits.start), dtype=bool)
     lengths = np.diff(np.append(visits.start, n))
-    bits = np.array([1, 2, 4]) @ facts.raised
+    bits = _BITS @ facts.raised
     for step in range(int(lengths.max(initial=0))):
         series = np.flatnonzero((lengths > step) & (base >= 0) & (visits.start + step > base))
         now = visits.start[series] + step
-        waiting = waits[series] >= 0
-        grown = _grown_further(facts, np.maximum(waits[series], 0), now)
-        late = day[now] - day[np.maximum(waits[series], 0)] >= confirm_days
-        done = confirmed[series] | (waiting & grown.any(axis=0) & late)
+        waiting, first = waits[series] >= 0, np.maximum(waits[series], 0)
+        grown = _grown_further(facts, first, now) & waiting
+        late = day[now] - day[first] >= confirm_days
+        done = confirmed[series] | (grown.any(axis=0) & late)
         raised = bits[now] > 0
         opened = raised & ~waiting & ~done
-        call[now] = np.select(
-            [done, raised, waiting & grown.any(axis=0)], [_CONFIRMED, _PD, _PD], facts.overall[now]
-        )
+        call[now] = np.select([done, raised], [_CONFIRMED, _PD], facts.overall[now])
         waits[series[opened]] = now[opened]
-        cause[now] = np.where(done & waiting & grown.any(axis=0), np.array([1, 2, 4]) @ grown, bits[now])
+        cause[now] = np.where(done & grown.any(axis=0), _BITS @ grown, bits[now])
         since[now] = np.where(done | raised | waiting, waits[series], -1)
         confirmed[series] = done
         reset = waiting & ~done & (call[now] != _PD) & (call[now] != _NE)

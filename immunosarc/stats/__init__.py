@@ -57,12 +57,12 @@ from immunosarc.stats._units import (
 )
 
 __all__ = [
-    "CumulativeIncidence",
     "AdjustedChange",
+    "CumulativeIncidence",
     "Fits",
     "KaplanMeier",
-    "RestrictedMean",
     "MarginalHomogeneity",
+    "RestrictedMean",
     "SingleStage",
     "TwoStage",
     "TwoStageInference",

@@ -107,7 +107,6 @@ def test_only_five_new_lesions_are_measured():
     # the seventh belongs to the others, of which any growth counts
     assert calls(target(*STILL), *grown)[1] == "iCPD"
     visits = derive_irecist(pd.concat([target(*STILL), *grown]))
-    assert visits["new_lesion_sum_mm"].tolist() == [0, 60, 60, 60] or visits["new_lesion_sum_mm"].isna()[0]
     assert visits["new_lesion_sum_mm"].tolist()[1:] == [60, 60, 60]
     nodes = new("X1", [43], 14).assign(nodal=True)
     both = derive_irecist(pd.concat([target(*STILL).assign(nodal=False), nodes]).astype({"nodal": "boolean"}))
@@ -120,7 +119,7 @@ NON_TARGET = [
     ([non_target("present", "progression", "present", "progression")], ["iUPD", "iSD", "iUPD"]),
     (
         [non_target("present", "progression", "progression", "progression", sizes=[20, 30, 31, 31])],
-        ["iUPD", "iCPD"] + ["iCPD"],
+        ["iUPD", "iCPD", "iCPD"],
     ),
     (
         [
