@@ -7,6 +7,8 @@ from immunosarc.endpoints._course_rules import RULE_SETS, ResponseRules
 from immunosarc.endpoints._curve import survival_curve
 from immunosarc.endpoints._derive import RULE_SET, derive
 from immunosarc.endpoints._dosing import derive_dosing
+from immunosarc.endpoints._explain import explain
+from immunosarc.endpoints._explanation import Explanation
 from immunosarc.endpoints._follow_up_summary import summarize_follow_up
 from immunosarc.endpoints._immune_course import derive_irecist_course
 from immunosarc.endpoints._immune_recist import IMMUNE_RULES, derive_irecist
@@ -25,6 +27,7 @@ __all__ = [
     "RESISTANCE_RULES",
     "RULE_SET",
     "RULE_SETS",
+    "Explanation",
     "ResistanceRules",
     "ResponseRules",
     "ToxicityRules",
@@ -38,6 +41,7 @@ __all__ = [
     "derive_recist",
     "derive_resistance",
     "derive_toxicity",
+    "explain",
     "find_conflicts",
     "pfs_sensitivity",
     "summarize",
