@@ -104,7 +104,7 @@ def _any_of(terms: pd.DataFrame, patients: pd.Index) -> pd.DataFrame:
             "patient_id": terms["patient_id"],
             "severe": terms["grade_related"].isin([3, 4]),
             "severe_or_fatal": terms["grade_related"] >= 3,
-            "cause_open": terms["status"].str.startswith(("whether treatment", "onset")),
+            "cause_open": terms["status"].str.startswith(("whether treatment", "onset")) & (terms["grade"] >= 3),
             "immune": immune,
             "suppressed": terms["immunosuppression"].fillna(False).astype(bool),
             "suppression_open": terms["immunosuppression"].isna() & immune,

@@ -65,7 +65,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     chosen = plan_for(cohort, plan)
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
-    outcomes = endpoints.derive(analyzed)
+    outcomes = endpoints.derive(analyzed, on_conflict=chosen.on_conflict)
     by = cohort.patients[chosen.strata] if chosen.strata else None
     tables: dict[str, pd.DataFrame] = {
         "patients": cohort.patients,
