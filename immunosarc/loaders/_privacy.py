@@ -177,6 +177,11 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
         found = {text: pattern.fullmatch(bare) is not None for text, bare in distinct.items()}
         yield values.map(found).astype(bool), words
     if open_text:
-        long = {text: len(bare) > _LONGEST or len(bare.split()) > _MOST_WORDS for text, bare in distinct.items()}
+        long = {text: any(map(_is_long, bare.split("|"))) for text, bare in distinct.items()}
         what = "is free text, which may name a person; map codes instead, or recode each value"
         yield values.map(long).astype(bool), what
+
+
+def _is_long(choice: str) -> bool:
+    """Return whether one of several choices, which exports join by ``|``, is a text and not a code."""
+    return len(choice) > _LONGEST or len(choice.split()) > _MOST_WORDS

@@ -128,7 +128,18 @@ def test_values_that_may_name_a_person_are_refused_and_not_repeated(toy, cell: s
 
 
 @pytest.mark.parametrize(
-    "cell", ["NON-CR/NON-PD", "mg/kg", "CD4/CD8", "v1.2", "stage IV", "T2.N1", "12-34-56", "3.14"]
+    "cell",
+    [
+        "NON-CR/NON-PD",
+        "mg/kg",
+        "CD4/CD8",
+        "v1.2",
+        "stage IV",
+        "T2.N1",
+        "12-34-56",
+        "3.14",
+        "Upper abdominal - Kidney (left) | Lower abdominal - Pelvic wall | Other (please specify below)",
+    ],
 )
 def test_values_that_name_nobody_are_let_by(cell: str) -> None:
     assert revealing_of(cell) == []
