@@ -20,7 +20,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CLI = [sys.executable, "-c", "import sys; from immunosarc.cli import app; app()"]
-SCRIPTS = (("Statistics", "stats_speed.py"), ("Scores", "features_speed.py"), ("Loading", "loaders_speed.py"))
+SCRIPTS = (
+    ("Statistics", "stats_speed.py"),
+    ("Scores", "features_speed.py"),
+    ("Loading", "loaders_speed.py"),
+    ("Endpoints", "endpoints_speed.py"),
+)
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 

@@ -126,6 +126,8 @@ class Plan(_Frozen):
         Columns of the patients that models adjust for.
     exclude : mapping of str to tuple of str
         Column of the patients -> values of those who stay out of every analysis; the attrition lists them.
+    on_conflict : {"raise", "exclude_patient"}
+        Whether rows of a patient that contradict each other stop the run, or leave the patient without result.
     before, after : str
         The timepoints whose difference is the change.
     null_rates : mapping of str to float
@@ -156,6 +158,7 @@ class Plan(_Frozen):
     strata: str | None = None
     covariates: tuple[str, ...] = ()
     exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    on_conflict: Literal["raise", "exclude_patient"] = "raise"
     before: str = "pre"
     after: str = "on"
     null_rates: dict[str, float] = Field(default_factory=dict)
