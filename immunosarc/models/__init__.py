@@ -1,6 +1,6 @@
 """Features against outcomes: association, change on treatment."""
 
-from immunosarc.models._association import associate
+from immunosarc.models._association import asked, associate
 from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
@@ -16,6 +16,7 @@ from immunosarc.models._transition import class_probabilities, compare_classes, 
 __all__ = [
     "MODELS",
     "RESPONSE_GROUPS",
+    "asked",
     "associate",
     "class_probabilities",
     "compare_biopsied",

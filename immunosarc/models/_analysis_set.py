@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from immunosarc import schema
 from immunosarc.errors import PlanError, raise_together
-from immunosarc.models._landmark import landmark_flow, landmark_population, refuse_immortal_time
+from immunosarc.models._landmark import (
+    features_of_patients,
+    landmark_flow,
+    landmark_population,
+    refuse_immortal_time,
+)
 
 __all__ = ["AnalysisSet", "analysis_set"]
 
@@ -91,7 +96,7 @@ def analysis_set(
     PlanError
         When covariates or strata are not indexed by these patients.
     """
-    table = schema.PATIENT_FEATURES.check(table)
+    table = features_of_patients(table)
     outcomes = schema.OUTCOMES.check(outcomes)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")

@@ -183,7 +183,7 @@ def _chance(ax: Axes, drawn: pd.DataFrame, *, how: Measure) -> list[Patch | Line
         beyond = ", beyond the axis" if pair[1] > ax.get_xlim()[1] else ""
         whose = "" if shared else "; median feature"
         label = f"weaker than detectable with 80% power ({_seen(pair[1], how)}{beyond}{whose})"
-        handles.append(Patch(facecolor=MUTED, edgecolor=MUTED, alpha=0.3, linestyle="--", label=label))
+        handles.append(Patch(facecolor=MUTED, alpha=0.3, label=label))
     return handles
 
 

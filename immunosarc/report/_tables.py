@@ -58,6 +58,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "scores": "one row per sample: signature scores; missing = not covered",
         "associations": "feature against endpoint; ratios are logs",
         "families": "how many features were looked at together",
+        "landmarks": "who each landmark analysis keeps, and why not the others",
         "strata_sizes": "patients of each stratum, and what they are worth",
         "shrinkage": "each effect beside what the spread of its family leaves of it; logs",
         "explained_by_histology": "each association in everybody and within histologies",

@@ -15,6 +15,7 @@ from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._groups import group_tables
+from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -46,9 +47,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     -------
     Study
         Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
-        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
-        change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the cohort has
-        such rows ``visits, course, tumor_change, timeline, event_counts``.
+        landmarks, strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes,
+        adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the
+        cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
@@ -83,6 +84,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
+    tables |= landmark_tables(chosen, outcomes, measured)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
@@ -143,16 +145,17 @@ def _associations(
     seed: int,
 ) -> pd.DataFrame:
     parts = []
-    for timepoint, endpoint, model in plan.tests():
-        for panel, table in measured.get(timepoint, {}).items():
-            _log.info("association: %s/%s/%s/%s", timepoint, endpoint, model, panel)
-            adjusting = plan.covariates and models.MODELS[model].covariates
+    for test in plan.tests():
+        for panel, table in measured.get(test.timepoint, {}).items():
+            _log.info("association: %s/%s", test.words, panel)
+            adjusting = plan.covariates and models.MODELS[test.model].covariates
             parts.append(
                 models.associate(
                     table,
                     outcomes,
-                    endpoint=endpoint,
-                    model=model,
+                    endpoint=test.endpoint,
+                    model=test.model,
+                    landmark_day=test.landmark_day,
                     covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
                     strata=cohort.patients[plan.strata] if plan.strata else None,
                     per_sd=plan.per_sd,

@@ -20,9 +20,33 @@ def test_the_hash_follows_the_content() -> None:
 
 def test_features_on_treatment_are_planned_for_response_only() -> None:
     on = [test for test in Plan().tests() if test[0] == "on"]
-    assert {endpoint for _, endpoint, _ in on} == {"objective_response"}
-    assert ("pre", "pfs", "cox") in Plan().tests()
-    assert ("pre", "pfs6", "firth_logistic") in Plan().tests()
+    assert {test.endpoint for test in on} == {"objective_response"}
+    assert ("pre", "pfs", "cox", None) in Plan().tests()
+    assert ("pre", "pfs6", "firth_logistic", None) in Plan().tests()
+
+
+def test_landmark_days_plan_the_rest_each_day_a_family() -> None:
+    plan = Plan(landmark_days=(60, 90, 200), endpoints=("objective_response", "pfs6", "pfs"))
+    on = {(test.endpoint, test.landmark_day) for test in plan.tests() if test.timepoint == "on"}
+    assert on == {("objective_response", None), ("pfs6", 60), ("pfs6", 90), ("pfs", 60), ("pfs", 90), ("pfs", 200)}
+    assert all(test.landmark_day is None for test in plan.tests() if test.timepoint == "pre")
+    asked = Hypothesis(feature="cyt_mean_log2", timepoint="on", endpoint="pfs", model="cox", landmark_day=60)
+    assert asked.family == "on/pfs@day60/cox/primary"
+    assert Plan(landmark_days=(60,), hypotheses=(asked,)).problems() == []
+    assert "no test 'on/pfs@day60/cox/primary' is planned" in Plan(hypotheses=(asked,)).problems()[0]
+
+
+def test_a_landmark_that_begins_nothing_is_refused() -> None:
+    assert "begin no test" in Plan(landmark_days=(60,), timepoints=("pre",)).problems()[0]
+    assert "begin no test" in Plan(landmark_days=(183,), endpoints=("pfs6",)).problems()[0]
+    with pytest.raises(PlanError, match="at least 1 are needed"):
+        Plan.from_mapping({"landmark_days": [0]})
+
+
+def test_an_ordinal_endpoint_has_its_own_models() -> None:
+    plan = Plan(endpoints=("best_overall_response",), timepoints=("pre",))
+    assert plan.tests() == [("pre", "best_overall_response", "proportional_odds", None)]
+    assert plan.problems() == []
 
 
 def test_unknown_keys_and_values_come_together() -> None:

@@ -89,3 +89,26 @@ def test_the_seed_of_the_simulation_is_kept_beside_the_seed_of_the_run() -> None
     plan = Plan(panels=(Panel(name="p", signatures=("cyt",)),), n_permutations=50)
     provenance = ims.run(ims.simulate_cohort(seed=7), plan, seed=3).provenance
     assert (provenance["simulation_seed"], provenance["seed"]) == (7, 3)
+
+
+def test_landmarks_and_grades_of_a_plan_are_what_associate_says() -> None:
+    cohort = ims.simulate_cohort(seed=7)
+    plan = Plan(
+        panels=(Panel(name="p", signatures=("cyt", "apm6")),),
+        endpoints=("objective_response", "pfs", "best_overall_response"),
+        landmark_days=(50,),
+        n_permutations=50,
+    )
+    study = ims.run(cohort, plan)
+    rows = study["associations"].query("family == 'on/pfs@day50/cox/p'").reset_index(drop=True)
+    scores = ims.features.score(cohort["rna"])[["cyt", "apm6"]]
+    table, outcomes = cohort.at("on").per_patient(scores), ims.endpoints.derive(cohort)
+    alone = ims.models.associate(
+        table, outcomes, endpoint="pfs", model="cox", landmark_day=50, per_sd=True, panel="p", n_permutations=50
+    )
+    pd.testing.assert_series_equal(rows["estimate"], alone["estimate"])
+    assert rows["p_maxt"].tolist() == alone["p_maxt"].tolist()
+    kept = study["landmarks"].query("step == 'pfs from landmark day 50'")["kept"]
+    assert (len(kept), kept.sum()) == (33, rows["n"].max())
+    assert "pre/best_overall_response/proportional_odds/p" in set(study["families"]["family"])
+    assert "on/best_overall_response@day50/proportional_odds/p" in set(study["families"]["family"])
