@@ -9,11 +9,10 @@ from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
 from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
-from immunosarc.features._qc import qc
 from immunosarc.features._placed_change import placed_change
 from immunosarc.features._profiles import CellProfiles, read_cell_profiles, signature_matrix
 from immunosarc.features._purity import estimate_purity
-from immunosarc.features._qc import sample_quality
+from immunosarc.features._qc import qc
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
 from immunosarc.features._score import coverage, score, signatures
@@ -38,11 +37,10 @@ __all__ = [
     "lineage_guard",
     "normalize",
     "place",
-    "qc",
     "placed_change",
+    "qc",
     "read_cell_profiles",
     "read_reference",
-    "sample_quality",
     "sarcoma_reference",
     "score",
     "signature_matrix",

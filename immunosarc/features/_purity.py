@@ -20,9 +20,7 @@ __all__ = ["estimate_purity"]
 _ANGLE, _SLOPE = 0.6049872018, 0.0001467884
 _LEAST = 0.9
 _SARCOMA = "sarcoma cells make the stromal genes, so this is no share of tumor cells"
-_NEEDS = (
-    "needs common_genes: the 10,412 genes that the published tool keeps, since scores grow with the genes"
-)
+_NEEDS = "needs common_genes: the 10,412 genes that the published tool keeps, since scores grow with the genes"
 
 
 def estimate_purity(

@@ -1,6 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
-from immunosarc.schema._applicability import APPLICABILITY
+from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import (
     LOG_LIMIT,
     MILLION,
@@ -12,13 +12,9 @@ from immunosarc.schema._assay import (
     unit_problems,
     value_problems,
 )
-from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
-from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
-from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
-from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
-from immunosarc.schema._classes import CLASSES, PLACEMENT
+from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -98,8 +94,8 @@ __all__ = [
     "IMMUNE_RESPONSES",
     "LESIONS",
     "LESION_STATUS",
-    "LOG_LIMIT",
     "LINEAGE",
+    "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
@@ -107,14 +103,14 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
-    "PLACED_CHANGE",
     "PATIENT_TOXICITY",
     "PFS_SENSITIVITY",
+    "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "PURITY",
     "QC",
     "QC_LEVELS",
-    "PURITY",
     "RECIST",
     "RESISTANCE",
     "RESISTANCE_CLASSES",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
+from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
+from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
     cumulative_incidence,
     cumulative_incidence_scores,
 )
-from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
-from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -25,9 +25,6 @@ from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
-from immunosarc.stats._logistic import firth_logistic, logistic
-from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
-from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
 from immunosarc.stats._log_rank_design import (
     Enrollment,
     OneSampleSize,
@@ -40,6 +37,7 @@ from immunosarc.stats._log_rank_design import (
 )
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
+from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
 from immunosarc.stats._maxstat import (
     MaximallySelected,
     hothorn_lausen,
@@ -82,13 +80,11 @@ from immunosarc.stats._units import (
 __all__ = [
     "AdjustedChange",
     "CumulativeIncidence",
-    "Fits",
-    "KaplanMeier",
-    "MarginalHomogeneity",
     "Enrollment",
     "Fits",
     "KaplanMeier",
     "Look",
+    "MarginalHomogeneity",
     "MaximallySelected",
     "OneSampleSize",
     "Operating",
@@ -122,10 +118,10 @@ __all__ = [
     "hodges_lehmann",
     "hothorn_lausen",
     "kaplan_meier",
-    "linear_score_null",
-    "linear_score_statistic",
     "lausen_1992",
     "lausen_1994",
+    "linear_score_null",
+    "linear_score_statistic",
     "log2_plus_one",
     "log_cpm",
     "log_rank",
