@@ -31,7 +31,7 @@ def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
     if "timepoint" not in table:
         raise PlanError(
             "the feature table has no column 'timepoint': when a feature was measured decides what it may be "
-            "tested against. Make it with cohort.at('pre').per_patient(scores), or add timepoint (pre, on or post), "
+            "tested against. Make it with cohort.at('pre').per_patient(scores), or add timepoint (pre, on, post), "
             "measured_day and status ('ok')."
         )
     return schema.PATIENT_FEATURES.check(table)

@@ -48,8 +48,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Study
         Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
         landmarks, strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes,
-        adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the
-        cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
+        adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where
+        the cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
