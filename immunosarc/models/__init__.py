@@ -8,6 +8,7 @@ from immunosarc.models._composition import compare_composition
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
+from immunosarc.models._resistance import progression_incidence, with_resistance
 from immunosarc.models._shift import immunogenicity_shift
 from immunosarc.models._strata import effective_sizes
 from immunosarc.models._sweep import sweep_landmarks
@@ -32,5 +33,7 @@ __all__ = [
     "leave_one_group_out",
     "pair_classes",
     "pair_timepoints",
+    "progression_incidence",
     "sweep_landmarks",
+    "with_resistance",
 ]

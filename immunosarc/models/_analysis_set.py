@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from immunosarc import schema
 from immunosarc.errors import PlanError, raise_together
 from immunosarc.models._landmark import (
+    endpoint_recorded,
     features_of_patients,
     landmark_flow,
     landmark_population,
@@ -98,6 +99,7 @@ def analysis_set(
     """
     table = features_of_patients(table)
     outcomes = schema.OUTCOMES.check(outcomes)
+    endpoint_recorded(outcomes, endpoint)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
     everyone, outcomes = outcomes, outcomes.reindex(table.index)

@@ -10,6 +10,7 @@ from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, di
 
 __all__ = [
     "endpoint_named",
+    "endpoint_recorded",
     "features_of_patients",
     "landmark_flow",
     "landmark_population",
@@ -24,6 +25,20 @@ def endpoint_named(name: str) -> schema.Endpoint:
     if name not in schema.ENDPOINTS:
         raise UnknownNameError(f"unknown endpoint {name!r}.{did_you_mean(name, schema.ENDPOINTS)}")
     return schema.ENDPOINTS[name]
+
+
+def endpoint_recorded(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> None:
+    """Refuse outcomes that do not have the endpoint at all, with what would give it."""
+    column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
+    if column in outcomes:
+        return
+    cure = (
+        "pass the ready-made classes through models.with_resistance(outcomes, resistance), or give the "
+        "cohort visits and doses"
+        if endpoint.name.endswith("_resistance")
+        else "derive them from a cohort that has it, with endpoints.derive"
+    )
+    raise PlanError(f"the outcomes have no column '{column}': {cure}.")
 
 
 def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
