@@ -80,7 +80,15 @@ def detectability(
     """
     record = MODELS[model]
     target = endpoint_named(endpoint)
-    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata, landmark_day=landmark_day)
+    data = analysis_set(
+        table,
+        outcomes,
+        target,
+        covariates=covariates,
+        strata=strata,
+        landmark_day=landmark_day,
+        from_sample=bool(record.facts.get("entry")),
+    )
     check_fit(record, target, data)
     data = prepared(record, data)
     family = f"{data.timepoint}/{asked(endpoint, landmark_day)}/{model}/{panel}"
