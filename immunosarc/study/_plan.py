@@ -142,7 +142,10 @@ class Plan(_Frozen):
         Models per kind of endpoint.
     landmark_days : tuple of int
         Study days from which features measured on treatment are tested against endpoints that time defines;
-        each day is a family of its own.
+        each day is a family of its own. A time-dependent model needs none: its patients are at risk from the
+        day of their sample.
+    directions : {"none", "catalog"}
+        With "catalog" each signature whose direction is published is tested on that side only.
     strata : str or None
         Column of the patients that comparisons and permutations stay within.
     covariates : tuple of str
@@ -178,6 +181,7 @@ class Plan(_Frozen):
     ordinal_models: tuple[str, ...] = ("proportional_odds",)
     time_to_event_models: tuple[str, ...] = ("cox",)
     landmark_days: tuple[int, ...] = ()
+    directions: Literal["none", "catalog"] = "none"
     strata: str | None = None
     covariates: tuple[str, ...] = ()
     exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -343,13 +347,17 @@ class Plan(_Frozen):
                     "ordinal": self.ordinal_models,
                     "time_to_event": self.time_to_event_models,
                 }
-                for day in self._clocks(timepoint, endpoint):
-                    found += [PlannedTest(timepoint, name, model, day) for model in of_kind[endpoint.kind]]
+                for model in of_kind[endpoint.kind]:
+                    clocks = self._clocks(timepoint, endpoint, model)
+                    found += [PlannedTest(timepoint, name, model, day) for day in clocks]
         return found
 
-    def _clocks(self, timepoint: str, endpoint: schema.Endpoint) -> tuple[int | None, ...]:
-        """The days on which the clock of an endpoint may start; None is the first dose."""
-        if timepoint == "pre" or not endpoint.time_defined:
+    def _clocks(self, timepoint: str, endpoint: schema.Endpoint, model: str) -> tuple[int | None, ...]:
+        """The days on which the clock of a test may start; None is the first dose, or that of the sample."""
+        late = timepoint != "pre"
+        if model in models.MODELS and models.MODELS[model].facts.get("entry"):
+            return (None,) if late else ()
+        if not late or not endpoint.time_defined:
             return (None,)
         settled = endpoint.decided_on_day
         return tuple(day for day in self.landmark_days if settled is None or day < settled)

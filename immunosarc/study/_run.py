@@ -14,6 +14,7 @@ import pandas as pd
 from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._directions import stated_sides
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._lock import stamp_rows, standing
@@ -156,6 +157,7 @@ def _associations(
                     endpoint=test.endpoint,
                     model=test.model,
                     landmark_day=test.landmark_day,
+                    alternative=_sides(plan, panel, test.endpoint, table),
                     covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
                     strata=cohort.patients[plan.strata] if plan.strata else None,
                     per_sd=plan.per_sd,
@@ -166,6 +168,12 @@ def _associations(
                 )
             )
     return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
+
+
+def _sides(plan: Plan, panel: str, endpoint: str, table: pd.DataFrame) -> str | dict[str, str]:
+    """The stated alternatives of the features that the table has."""
+    stated = stated_sides(plan, next(one for one in plan.panels if one.name == panel), endpoint)
+    return stated if isinstance(stated, str) else {name: side for name, side in stated.items() if name in table}
 
 
 def _families(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:

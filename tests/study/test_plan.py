@@ -8,6 +8,7 @@ import pytest
 import immunosarc as ims
 from immunosarc.errors import PlanError
 from immunosarc.study import Hypothesis, Panel, Plan, plan_for
+from immunosarc.study._directions import stated_sides
 
 
 def test_the_hash_follows_the_content() -> None:
@@ -125,3 +126,23 @@ def test_empty_panels_are_refused() -> None:
         Plan.from_mapping({"panels": [{"name": "p"}]})
     with pytest.raises(PlanError, match="at least one panel"):
         Plan.from_mapping({"panels": []})
+
+
+def test_a_time_dependent_model_is_planned_for_samples_on_treatment_only() -> None:
+    plan = Plan(time_to_event_models=("cox", "cox_time_dependent"), endpoints=("pfs",), landmark_days=(60,))
+    assert plan.tests() == [
+        ("pre", "pfs", "cox", None),
+        ("on", "pfs", "cox", 60),
+        ("on", "pfs", "cox_time_dependent", None),
+    ]
+
+
+def test_directions_of_the_catalog_turn_with_the_endpoint() -> None:
+    panel = Panel(
+        name="p", signatures=("cyt", "macrophage_m2_8", "mcp_endothelial"), gene_sets={"mine": ("CD8A",)}
+    )
+    plan = Plan(panels=(panel,), directions="catalog")
+    assert stated_sides(plan, panel, "objective_response") == {"cyt": "greater", "macrophage_m2_8": "less"}
+    for endpoint in ("pfs", "primary_resistance"):
+        assert stated_sides(plan, panel, endpoint) == {"cyt": "less", "macrophage_m2_8": "greater"}
+    assert stated_sides(Plan(panels=(panel,)), panel, "pfs") == "two-sided"

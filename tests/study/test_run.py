@@ -112,3 +112,69 @@ def test_landmarks_and_grades_of_a_plan_are_what_associate_says() -> None:
     assert (len(kept), kept.sum()) == (33, rows["n"].max())
     assert "pre/best_overall_response/proportional_odds/p" in set(study["families"]["family"])
     assert "on/best_overall_response@day50/proportional_odds/p" in set(study["families"]["family"])
+
+
+def test_directions_and_time_dependent_models_reach_the_associations() -> None:
+    panel = Panel(name="p", features={"b": FeatureSpec(signature="mcp_b_lineage", method="mean_log2")})
+    asked = {"panels": (panel,), "endpoints": ("objective_response", "pfs"), "n_permutations": 200}
+    asked["time_to_event_models"] = ("cox", "cox_time_dependent")
+    cohort = ims.simulate_cohort(seed=7)
+    both = ims.run(cohort, Plan(**asked))["associations"].set_index("family")
+    stated = ims.run(cohort, Plan(**asked, directions="catalog"))["associations"].set_index("family")
+    family = "pre/objective_response/mann_whitney/p"
+    assert both.loc[family, "alternative"] == "two-sided"
+    assert (stated.loc[family, "alternative"], stated.loc["pre/pfs/cox/p", "alternative"]) == ("greater", "less")
+    assert stated.loc[family, "p_value"] == pytest.approx(both.loc[family, "p_value"] / 2)
+    assert both.loc["on/pfs/cox_time_dependent/p", "n"] > 10
+    assert "on/pfs/cox/p" not in both.index
+
+
+def test_two_biopsies_give_their_tables_and_say_simulated() -> None:
+    panel = Panel(name="p", features={"cyt_mean_log2": FeatureSpec(signature="cyt", method="mean_log2")})
+    cohort = ims.simulate_cohort(seed=7)
+    study = ims.run(cohort, Plan(panels=(panel,), n_permutations=200, strata="schedule_stage"))
+    change = study["adjusted_changes"].query("adjustment == 'balance' and group == 'all'").set_index("feature")
+    assert {"cyt_mean_log2", "mcp_t_cells"} <= set(change.index)
+    assert (change["n"] == len(cohort.pairs)).all()
+    assert study["transitions"]["n"].sum() == len(cohort.pairs)
+    assert (study["transitions"]["reference"] == "own_pre").all()
+    assert len(study["shift"]) == len(study["class_changes"]) == 33
+    assert study["biopsied"]["n_with"].iloc[0] == len(cohort.pairs)
+    sizes = study["strata_sizes"].query("timepoint == 'pre' and endpoint == 'objective_response'")
+    assert sizes.set_index("stratum")["n_events"].to_dict() == {"1": 9, "2": 1, "all": 10}
+    for name in (
+        "adjusted_changes",
+        "transitions",
+        "class_changes",
+        "shift",
+        "biopsied",
+        "explained_by_histology",
+    ):
+        assert (study[name]["simulated"] == "SIMULATED").all(), name
+
+
+def test_shrunken_effects_stand_beside_the_raw_ones_of_their_family() -> None:
+    panel = Panel(name="p", signatures=("cyt", "apm6", "mcp_b_lineage"))
+    study = ims.run(ims.simulate_cohort(seed=7), Plan(panels=(panel,), n_permutations=50, endpoints=("pfs",)))
+    rows = study["associations"].query("family == 'pre/pfs/cox/p'")
+    pulled, _, spread = ims.stats.shrink(rows["estimate"].to_numpy(), rows["std_error"].to_numpy())
+    table = study["shrinkage"].query("family == 'pre/pfs/cox/p'")
+    assert table["feature"].tolist() == rows["feature"].tolist()
+    assert table["shrunken"].tolist() == pytest.approx(pulled.tolist())
+    assert table["spread"].iloc[0] == pytest.approx(spread)
+
+
+def test_a_cohort_too_small_for_an_axis_says_so() -> None:
+    small = cohort_with(["GZMA", "PRF1"])
+    pairs = pd.concat(
+        [small.samples, small.samples.assign(timepoint="on").rename(index=lambda name: f"{name}2")]
+    ).rename_axis("sample_id")
+    values = np.random.default_rng(2).lognormal(size=(24, 2))
+    rna = ims.make_assay(pd.DataFrame(values, index=pairs.index, columns=["GZMA", "PRF1"]), unit="tpm")
+    study = ims.run(
+        ims.Cohort(small.patients, pairs, assays={"rna": rna}),
+        Plan(panels=(Panel(name="p", signatures=("cyt",), method="mean_log2"),), n_permutations=50),
+    )
+    assert "a reference needs 20 samples, the assay has 12" in study["transitions"]["status"].iloc[0]
+    assert study["adjusted_changes"].empty
+    assert len(study["change_by_response"]) == 1
