@@ -5,6 +5,7 @@ from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
+from immunosarc.models._course import compare_course
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
@@ -24,6 +25,7 @@ __all__ = [
     "compare_change",
     "compare_classes",
     "compare_composition",
+    "compare_course",
     "compare_timepoints",
     "detectability",
     "effective_sizes",

@@ -18,7 +18,7 @@ _SHOWN = 12
 
 def build(study: Study) -> Section:
     """Return what strata are worth, the features that histology explains, and the leads without each histology."""
-    parts = (*_sizes(study), *_explained(study), *_left_out(study))
+    parts = (*_sizes(study), *_explained(study), *_left_out(study), *_incidence(study))
     return Section("groups", "Histology and strata", "The feature, or who has it?", parts)
 
 
@@ -115,6 +115,32 @@ def _left_out(study: Study) -> Iterator[Block]:
     note = "Every histology left out is in tables/without_histology.tsv."
     grid = Grid("Without each histology", head, rows, frozenset({2, 3, 5}), note)
     yield Part("Does one histology carry it?", (Text(words), grid))
+
+
+def _incidence(study: Study) -> Iterator[Block]:
+    table = table_of(study, "progression_incidence")
+    if table.empty or not table["n"].max():
+        return
+    words = (
+        "Who dies without progression can progress no more. The two incidences and the share with neither "
+        "add up to one (Aalen-Johansen)."
+    )
+    rows = [
+        [
+            "all"
+            if row["stratum"] == "all"
+            else f"{str(study.plan.strata or '').replace('_', ' ')} {row['stratum']}",
+            str(row["event"]),
+            count(row["day"]),
+            f"{count(row['n_events'])} of {count(row['n'])}",
+            plots.percent_text(row["incidence"], row["conf_low"], row["conf_high"]),
+            "" if row["status"] == "ok" else str(row["status"]),
+        ]
+        for _, row in table.iterrows()
+    ]
+    head = ["Patients", "Event", "By day", "Ever", "Incidence [interval]", "Status"]
+    grid = Grid("Progression and death as competing risks", head, rows, frozenset({2, 3, 4}))
+    yield Part("Progression, or death before it", (Text(words), grid))
 
 
 def _effect(row: pd.Series, name: str) -> str:

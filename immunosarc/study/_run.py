@@ -47,10 +47,11 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
-        landmarks, strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes,
-        adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where
-        the cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
+        Tables ``patients, outcomes, summary, survival, progression_incidence, qc, signatures, coverage, scores,
+        associations, families, landmarks, strata_sizes, shrinkage, explained_by_histology,
+        without_histology, paired, changes, adjusted_changes, change_by_response, biopsied, transitions,
+        class_changes, shift, progression_changes, feature_course, attrition``, as far as there is anything for
+        them; and where the cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
@@ -74,6 +75,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "outcomes": outcomes,
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
+        "progression_incidence": models.progression_incidence(outcomes, by=by, level=1 - chosen.alpha),
     }
     tables |= trial_tables(analyzed)
     tumor = tumor_samples(analyzed)

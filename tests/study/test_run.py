@@ -8,6 +8,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.errors import CoverageError
+from immunosarc.report import _section_biopsies
 from immunosarc.study import FeatureSpec, Panel, Plan
 
 
@@ -178,3 +179,29 @@ def test_a_cohort_too_small_for_an_axis_says_so() -> None:
     assert "a reference needs 20 samples, the assay has 12" in study["transitions"]["status"].iloc[0]
     assert study["adjusted_changes"].empty
     assert len(study["change_by_response"]) == 1
+
+
+def test_biopsies_at_progression_are_compared_with_those_before() -> None:
+    small = cohort_with(["GZMA", "PRF1"])
+    taken = [
+        small.samples.assign(timepoint=t).rename(index=lambda name, t=t: f"{name}_{t}")
+        for t in ("pre", "on", "post")
+    ]
+    samples = pd.concat(taken).rename_axis("sample_id")
+    values = np.random.default_rng(2).lognormal(size=(36, 2))
+    values[24:] *= 8
+    rna = ims.make_assay(pd.DataFrame(values, index=samples.index, columns=["GZMA", "PRF1"]), unit="tpm")
+    cohort = ims.Cohort(small.patients, samples, assays={"rna": rna})
+    panel = Panel(name="p", signatures=("cyt",), method="mean_log2")
+    study = ims.run(cohort, Plan(panels=(panel,), n_permutations=200))
+    scores = ims.features.score(cohort["rna"], ims.features.signatures().subset("cyt"), method="mean_log2")
+    alone = ims.models.compare_timepoints(
+        cohort, scores, study["outcomes"], after="post", panel="p", n_permutations=200
+    )
+    pd.testing.assert_series_equal(study["progression_changes"]["hodges_lehmann"], alone["hodges_lehmann"])
+    assert study["progression_changes"]["p_maxt"][0] < 0.05
+    course = study["feature_course"].set_index("after")
+    assert course.loc["post", "estimate"] > 1 > abs(course.loc["on", "estimate"])
+    page = "".join(block.title for block in _section_biopsies.build(study).blocks)
+    assert "biopsies at progression" in page
+    assert "mixed model" in page
