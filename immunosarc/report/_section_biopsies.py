@@ -114,12 +114,18 @@ def _patients(study: Study) -> Iterator[Grid]:
             str(row["patient_id"]),
             cell(row["class_before"]),
             cell(row["class_after"]),
-            plots.DASH if pd.isna(row["probability"]) else f"{row['probability']:.2f}",
+            _probability(row["probability"]),
         ]
         for _, row in ranked.iterrows()
     ]
     head = ["Patient", "Before", "After", "Probability of cold to hot"]
     yield Grid("Class of each patient", head, rows, frozenset({3}))
+
+
+def _probability(value: float) -> str:
+    if pd.isna(value):
+        return plots.DASH
+    return "< 0.01" if value < 0.005 else f"{value:.2f}"
 
 
 def _shift(study: Study) -> Iterator[Block]:
