@@ -12,13 +12,16 @@ from immunosarc.endpoints._explanation import Explanation
 from immunosarc.endpoints._follow_up_summary import summarize_follow_up
 from immunosarc.endpoints._immune_course import derive_irecist_course
 from immunosarc.endpoints._immune_recist import IMMUNE_RULES, derive_irecist
+from immunosarc.endpoints._event_counts import count_adverse_events
 from immunosarc.endpoints._patient_toxicity import derive_patient_toxicity
 from immunosarc.endpoints._recist import RECIST_RULES, derive_recist
 from immunosarc.endpoints._resistance import RESISTANCE_RULES, ResistanceRules, derive_resistance
 from immunosarc.endpoints._sensitivity import PFS_THRESHOLDS, pfs_sensitivity
 from immunosarc.endpoints._summary import summarize
+from immunosarc.endpoints._timeline import derive_timeline
 from immunosarc.endpoints._toxicity import ToxicityRules, derive_toxicity
 from immunosarc.endpoints._toxicity_rates import summarize_toxicity
+from immunosarc.endpoints._tumor_change import derive_tumor_change
 
 __all__ = [
     "IMMUNE_RULES",
@@ -32,6 +35,7 @@ __all__ = [
     "ResponseRules",
     "ToxicityRules",
     "compare_rules",
+    "count_adverse_events",
     "derive",
     "derive_course",
     "derive_dosing",
@@ -40,8 +44,10 @@ __all__ = [
     "derive_patient_toxicity",
     "derive_recist",
     "derive_resistance",
+    "derive_timeline",
     "derive_toxicity",
     "explain",
+    "derive_tumor_change",
     "find_conflicts",
     "pfs_sensitivity",
     "summarize",
