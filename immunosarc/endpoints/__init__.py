@@ -7,12 +7,12 @@ from immunosarc.endpoints._course_rules import RULE_SETS, ResponseRules
 from immunosarc.endpoints._curve import survival_curve
 from immunosarc.endpoints._derive import RULE_SET, derive
 from immunosarc.endpoints._dosing import derive_dosing
+from immunosarc.endpoints._event_counts import count_adverse_events
 from immunosarc.endpoints._explain import explain
 from immunosarc.endpoints._explanation import Explanation
 from immunosarc.endpoints._follow_up_summary import summarize_follow_up
 from immunosarc.endpoints._immune_course import derive_irecist_course
 from immunosarc.endpoints._immune_recist import IMMUNE_RULES, derive_irecist
-from immunosarc.endpoints._event_counts import count_adverse_events
 from immunosarc.endpoints._patient_toxicity import derive_patient_toxicity
 from immunosarc.endpoints._recist import RECIST_RULES, derive_recist
 from immunosarc.endpoints._resistance import RESISTANCE_RULES, ResistanceRules, derive_resistance
@@ -46,8 +46,8 @@ __all__ = [
     "derive_resistance",
     "derive_timeline",
     "derive_toxicity",
-    "explain",
     "derive_tumor_change",
+    "explain",
     "find_conflicts",
     "pfs_sensitivity",
     "summarize",
