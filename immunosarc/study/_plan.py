@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
+from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._population import exclusion_problems
@@ -156,6 +157,10 @@ class Plan(_Frozen):
         Whether rows of a patient that contradict each other stop the run, or leave the patient without result.
     before, after : str
         The timepoints whose difference is the change.
+    rule_set : str
+        Rules of response and censoring for what is derived from visits; a name of ``endpoints.RULE_SETS``.
+    reader : str or None
+        Whose lesions or calls count; needed when the visits have several readers.
     null_rates : mapping of str to float
         Historical rates that a binary endpoint is compared with, one-sided and exact.
     alpha : float
@@ -190,6 +195,8 @@ class Plan(_Frozen):
     on_conflict: Literal["raise", "exclude_patient"] = "raise"
     before: str = "pre"
     after: str = "on"
+    rule_set: str = next(iter(RULE_SETS))
+    reader: str | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
@@ -288,6 +295,7 @@ class Plan(_Frozen):
 
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
+        found.append(_unknown("rule set", self.rule_set, RULE_SETS))
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
         chosen = (*self.binary_models, *self.ordinal_models, *self.time_to_event_models)
         found += [models.MODELS.why_not(name) for name in chosen]

@@ -68,7 +68,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     chosen = plan_for(cohort, plan)
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
-    outcomes = endpoints.derive(analyzed, on_conflict=chosen.on_conflict)
+    outcomes = endpoints.derive(
+        analyzed, rules=chosen.rule_set, reader=chosen.reader, on_conflict=chosen.on_conflict
+    )
     by = cohort.patients[chosen.strata] if chosen.strata else None
     tables: dict[str, pd.DataFrame] = {
         "patients": cohort.patients,
@@ -77,7 +79,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
         "progression_incidence": models.progression_incidence(outcomes, by=by, level=1 - chosen.alpha),
     }
-    tables |= trial_tables(analyzed, on_conflict=chosen.on_conflict)
+    tables |= trial_tables(analyzed, chosen)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
