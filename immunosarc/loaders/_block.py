@@ -11,6 +11,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._cdisc_block import completed_block
 from immunosarc.loaders._cells import FLAGS, ColumnPlan, parse_number, read_cells, value_problem
 from immunosarc.loaders._fault import Fault, in_lines, listed
 from immunosarc.loaders._manifest import TableBlock, TimeUnit
@@ -74,6 +75,7 @@ def read_block(
     *,
     where: str,
     time_unit: TimeUnit | None,
+    first_doses: Mapping[str, str] | None = None,
 ) -> ReadTable | None:
     """Read one clinical table; None when it has no usable shape, and why is added.
 
@@ -84,6 +86,11 @@ def read_block(
     raw = read_table(text, faults) if text else None
     if raw is None:
         return None
+    if block.cdisc is not None:
+        completed = completed_block(block, raw, source, faults, where=where, first_doses=first_doses or {})
+        if completed is None:
+            return None
+        block, raw = completed
     plans = _plans(block, table, raw, faults, where=where)
     plans = _with_days(plans, where, time_unit, faults)
     kept = kept_rows(block, raw, faults, where=where)

@@ -29,7 +29,7 @@ FLAGS = {
     "FALSE": False,
     "0": False,
 }
-_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _LEADING_ZERO = re.compile(r"\s*[+-]?0[0-9]")
 
 
