@@ -7,6 +7,7 @@ from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
 from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._rates import rates
+from immunosarc.plots._sample_quality import sample_quality
 from immunosarc.plots._spider import spider
 from immunosarc.plots._swimmer import swimmer
 from immunosarc.plots._volcano import volcano
@@ -48,6 +49,7 @@ __all__ = [
     "paired_change",
     "percent_text",
     "rates",
+    "sample_quality",
     "signed_text",
     "spider",
     "swimmer",
