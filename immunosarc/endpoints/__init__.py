@@ -1,5 +1,6 @@
 """Clinical endpoints: one row per patient, then the numbers a clinic reads first."""
 
+from immunosarc.endpoints._cdisc_out import to_adrs, to_adtr, to_adtte
 from immunosarc.endpoints._conflicts import find_conflicts
 from immunosarc.endpoints._course import derive_course
 from immunosarc.endpoints._course_rules import RULE_SETS, ResponseRules
@@ -38,4 +39,7 @@ __all__ = [
     "summarize",
     "summarize_toxicity",
     "survival_curve",
+    "to_adrs",
+    "to_adtr",
+    "to_adtte",
 ]

@@ -1,5 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
+from immunosarc.schema._adam import ADRS, ADTR, ADTTE
 from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import (
     LOG_LIMIT,
@@ -70,6 +71,9 @@ from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMEL
 
 __all__ = [
     "ADJUSTED_CHANGE",
+    "ADRS",
+    "ADTR",
+    "ADTTE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",

@@ -65,7 +65,7 @@ EVENT_COUNTS = Table(
     "event_counts",
     {
         "term": _text("CTCAE term", filled=True),
-        "attribution": _text("whether all events count, or those a drug caused", values=ATTRIBUTIONS, filled=True),
+        "attribution": _text("all that emerged, or those a drug caused", values=ATTRIBUTIONS, filled=True),
         "grade": Column("number", "highest grade of the patient in this term", required=True, low=1, high=5),
         "n_patients": _number("patients with that highest grade", low=0),
         "n_treated": _number("patients who received at least one dose", low=0),
