@@ -15,7 +15,9 @@ from immunosarc.endpoints._summary import summarize
 from immunosarc.endpoints._timeline import derive_timeline
 from immunosarc.endpoints._toxicity import ToxicityRules, derive_toxicity
 from immunosarc.endpoints._toxicity_rates import summarize_toxicity
+from immunosarc.endpoints._trial_tables import derive_trial_tables
 from immunosarc.endpoints._tumor_change import derive_tumor_change
+from immunosarc.endpoints._two_stage import summarize_populations, summarize_two_stage
 
 __all__ = [
     "RECIST_RULES",
@@ -34,10 +36,13 @@ __all__ = [
     "derive_resistance",
     "derive_timeline",
     "derive_toxicity",
+    "derive_trial_tables",
     "derive_tumor_change",
     "find_conflicts",
     "summarize",
+    "summarize_populations",
     "summarize_toxicity",
+    "summarize_two_stage",
     "survival_curve",
     "to_adrs",
     "to_adtr",

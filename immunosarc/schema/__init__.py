@@ -67,7 +67,14 @@ from immunosarc.schema._results import (
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
-from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
+from immunosarc.schema._trial import (
+    ATTRIBUTIONS,
+    EVENT_COUNTS,
+    POPULATIONS,
+    TIMELINE,
+    TIMELINE_KINDS,
+    TUMOR_CHANGE,
+)
 
 __all__ = [
     "ADJUSTED_CHANGE",
@@ -112,6 +119,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POPULATIONS",
     "PURITY",
     "QC",
     "QC_LEVELS",

@@ -22,7 +22,6 @@ from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
-from immunosarc.study._trial import trial_tables
 
 __all__ = ["run"]
 
@@ -73,7 +72,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
-    tables |= trial_tables(analyzed)
+    tables |= endpoints.derive_trial_tables(analyzed)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
