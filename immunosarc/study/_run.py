@@ -44,9 +44,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
-        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
-        change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the cohort has
+        Tables ``patients, outcomes, summary, survival, populations, qc, signatures, coverage, scores, associations,
+        families, strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes,
+        adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the cohort has
         such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
@@ -71,6 +71,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "outcomes": outcomes,
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
+        "populations": endpoints.summarize_populations(outcomes, by=by),
     }
     tables |= endpoints.derive_trial_tables(analyzed)
     tumor = tumor_samples(analyzed)
