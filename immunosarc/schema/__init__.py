@@ -1,5 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
+from immunosarc.schema._adam import ADRS, ADTR, ADTTE
 from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import (
     LOG_LIMIT,
@@ -66,10 +67,20 @@ from immunosarc.schema._results import (
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
-from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
+from immunosarc.schema._trial import (
+    ATTRIBUTIONS,
+    EVENT_COUNTS,
+    POPULATIONS,
+    TIMELINE,
+    TIMELINE_KINDS,
+    TUMOR_CHANGE,
+)
 
 __all__ = [
     "ADJUSTED_CHANGE",
+    "ADRS",
+    "ADTR",
+    "ADTTE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -108,6 +119,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POPULATIONS",
     "PURITY",
     "QC",
     "QC_LEVELS",
