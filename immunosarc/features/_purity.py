@@ -20,9 +20,7 @@ __all__ = ["estimate_purity"]
 _ANGLE, _SLOPE = 0.6049872018, 0.0001467884
 _LEAST = 0.9
 _SARCOMA = "sarcoma cells make the stromal genes, so this is no share of tumor cells"
-_NEEDS = (
-    "needs common_genes: the 10,412 genes that the published tool keeps, since scores grow with the genes"
-)
+_NEEDS = "needs common_genes: the 10,412 genes that the published tool keeps, since scores grow with the genes"
 
 
 def estimate_purity(
@@ -57,7 +55,7 @@ def estimate_purity(
 
     References
     ----------
-    .. [1] Yoshihara K et al., Nat Commun 2013;4:2612, doi:10.1038/ncomms3612
+    .. [1] Yoshihara K et al., Nature Communications 2013;4:2612, doi:10.1038/ncomms3612
 
     Examples
     --------
