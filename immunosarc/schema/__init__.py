@@ -3,10 +3,8 @@
 from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
-from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
-from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
-from immunosarc.schema._classes import CLASSES, PLACEMENT
+from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -69,8 +67,8 @@ __all__ = [
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
-    "CONFLICTS",
     "CLASS_CHANGE",
+    "CONFLICTS",
     "COVERAGE",
     "DAYS_PER_MONTH",
     "DOSING",
@@ -89,9 +87,9 @@ __all__ = [
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
-    "PLACED_CHANGE",
     "PATIENT_TOXICITY",
     "PFS_SENSITIVITY",
+    "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
     "PURITY",

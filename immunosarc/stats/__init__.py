@@ -56,8 +56,8 @@ from immunosarc.stats._units import (
 )
 
 __all__ = [
-    "CumulativeIncidence",
     "AdjustedChange",
+    "CumulativeIncidence",
     "Fits",
     "KaplanMeier",
     "MarginalHomogeneity",
