@@ -15,7 +15,7 @@ from immunosarc.features._purity import estimate_purity
 from immunosarc.features._qc import sample_quality
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
-from immunosarc.features._score import coverage, score, signatures
+from immunosarc.features._score import coverage, panel, score, signatures
 from immunosarc.features._units import convert
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "estimate_purity",
     "lineage_guard",
     "normalize",
+    "panel",
     "place",
     "placed_change",
     "read_cell_profiles",
