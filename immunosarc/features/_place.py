@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import schema
-from immunosarc.errors import ImmunosarcError, UnitError
+from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features._alignment import dense, scored_assay
 from immunosarc.features._reference import Population, Reference, sarcoma_reference
 from immunosarc.features._scoring import Floats
@@ -64,6 +64,8 @@ def place(
     UnitError
         When the unit or platform cannot be placed: counts, NanoString, exome capture, values ranked across
         samples.
+    CoverageError
+        When the assay has none of the reference's genes: almost always other identifiers.
     ImmunosarcError
         For an unknown guard.
 
@@ -81,6 +83,7 @@ def place(
     _refuse_what_has_no_place(adata, against)
     assay = scored_assay(adata)
     genes = pd.Index([str(gene) for gene in assay.var_names])
+    _refuse_other_genes(genes, against)
     rows: list[dict[str, Any]] = []
     for start in range(assay.n_obs):
         values = pd.Series(dense(assay.X[[start]]).ravel(), index=genes)
@@ -127,6 +130,15 @@ def _refuse_what_has_no_place(adata: anndata.AnnData, reference: Reference) -> N
         raise UnitError(
             "every sample has the same distribution of values, as after quantile or rank normalization: no "
             "absolute level is left, so nothing can be placed. Give TPM as quantified."
+        )
+
+
+def _refuse_other_genes(genes: pd.Index, reference: Reference) -> None:
+    read = {gene for one in reference.populations.values() for gene in one.genes}
+    if not (read & set(genes) or len(genes.intersection(reference.genes.index))):
+        raise CoverageError(
+            f"none of the genes of reference '{reference.name}' is in this assay, whose genes look like: "
+            f"{', '.join(genes[:5])}; name them by approved symbols"
         )
 
 
