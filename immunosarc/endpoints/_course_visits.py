@@ -14,7 +14,7 @@ from immunosarc.endpoints._visit_calls import CALLS
 from immunosarc.endpoints._visit_reasons import EXCLUDED, NO_BASELINE
 from immunosarc.errors import SchemaError, UnknownNameError, did_you_mean, raise_together
 
-__all__ = ["CourseVisits", "VisitsOfPatients", "course_visits", "days_between"]
+__all__ = ["CourseVisits", "VisitsOfPatients", "course_visits", "days_between", "of_reader"]
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -111,7 +111,7 @@ def course_visits(visits: pd.DataFrame, patients: pd.Index, reader: str | None) 
     reader : str or None
         Whose calls count; needed when there are several readers.
     """
-    visits = _of_reader(visits, reader)
+    visits = of_reader(visits, reader)
     row = patients.get_indexer(visits["patient_id"])
     unknown = sorted(set(visits["patient_id"][row < 0]))
     raise_together(SchemaError, "visits", [f"patient {one!r} is not among the patients" for one in unknown[:5]])
@@ -142,7 +142,8 @@ def _has(code: NDArray[Any], wanted: list[bool]) -> BoolArray:
     return np.array([*wanted, False], dtype=bool)[code]
 
 
-def _of_reader(visits: pd.DataFrame, reader: str | None) -> pd.DataFrame:
+def of_reader(visits: pd.DataFrame, reader: str | None) -> pd.DataFrame:
+    """Return the visits of one reader; without a choice there must be only one."""
     names = sorted(visits["reader"].dropna().unique()) if "reader" in visits else []
     if reader is None:
         if len(names) > 1:

@@ -12,10 +12,12 @@ from immunosarc.features._place import place
 from immunosarc.features._placed_change import placed_change
 from immunosarc.features._profiles import CellProfiles, read_cell_profiles, signature_matrix
 from immunosarc.features._purity import estimate_purity
-from immunosarc.features._qc import sample_quality
+from immunosarc.features._qc import qc
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
 from immunosarc.features._score import coverage, panel, score, signatures
+from immunosarc.features._score import coverage, score, signatures
+from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Rules",
     "applicability",
     "build_reference",
+    "check_units",
     "classify",
     "convert",
     "coverage",
@@ -37,9 +40,9 @@ __all__ = [
     "panel",
     "place",
     "placed_change",
+    "qc",
     "read_cell_profiles",
     "read_reference",
-    "sample_quality",
     "sarcoma_reference",
     "score",
     "signature_matrix",

@@ -13,7 +13,7 @@ from immunosarc.errors import ImmunosarcError, did_you_mean
 from immunosarc.features._averages import less_down
 from immunosarc.features._densities import DENSITIES
 from immunosarc.features._ranked import TIES
-from immunosarc.features._ranking import positions_by_row, tied_ranks
+from immunosarc.features._ranking import LARGE, tied_ranks
 from immunosarc.features._scoring import Bools, Floats, ratio_of, register, varies
 
 __all__ = ["gsva", "gsva_signed"]
@@ -32,6 +32,7 @@ _FACTS: dict[str, Any] = {
     "reference": "10.1186/1471-2105-14-7",
     "oracle": "R GSVA 1.46 and 1.53 (ties in row order)",
 }
+_AT_ONCE = 16
 _DIGITS = 12
 """Densities that agree to so many digits are ties; what is left is rounding of sums."""
 
@@ -74,8 +75,10 @@ def gsva(
     whole = members.any(axis=0) & ~members[~usable].any(axis=0)
     if not whole.any():
         return result
-    densities = DENSITIES[kcdf](expression[:, usable])
-    rise, fall = _walk(densities, members[usable][:, whole], by_row=ties == "row_order")
+    all_used = bool(usable.all())
+    densities = DENSITIES[kcdf](expression if all_used else expression[:, usable])
+    inside = (members if all_used else members[usable])[:, whole]
+    rise, fall = _walk(densities, inside, by_row=ties == "row_order")
     if max_diff:
         result[:, whole] = rise - fall if abs_ranking else rise + fall
     else:
@@ -111,31 +114,50 @@ def _check(**options: Any) -> None:
 
 
 def _walk(densities: Floats, members: Bools, *, by_row: bool) -> tuple[Floats, Floats]:
-    """Return the greatest rise and fall of each signature's walk; only members can be its extremes."""
+    """Return the greatest rise and fall of each signature's walk over the genes of a sample."""
+    if densities.size < LARGE:
+        return _walk_along_members(densities, members, by_row=by_row)
+    from immunosarc.features._radix import walk_rows
+
+    genes, sets = np.nonzero(members)
+    starts = np.searchsorted(genes, np.arange(len(members) + 1))
+    inside = members.sum(axis=0)
+    rise, fall = np.empty((2, len(densities), len(inside)))
+    for start in range(0, len(densities), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        block = densities[rows] if by_row else _rounded(densities[rows])
+        rise[rows], fall[rows] = walk_rows(block, starts, sets, inside, by_row)
+    return rise, fall
+
+
+def _walk_along_members(densities: Floats, members: Bools, *, by_row: bool) -> tuple[Floats, Floats]:
+    """Walk without a compiler: only members can be the extremes.
+
+    Sums are of quarters and their products below 2**53, so nothing is rounded before the last division.
+    """
     sets, genes = np.nonzero(members.T)
     starts = np.searchsorted(sets, np.arange(members.shape[1]))
     inside = np.diff(np.append(starts, len(sets)))
     within = np.arange(len(sets)) - starts[sets]  # place of a member among those of its signature
     rise, fall = (np.full((len(densities), members.shape[1]), np.nan) for _ in range(2))
-    for row, (low, high) in enumerate(_ranks(densities, by_row=by_row)):
-        n = len(low) - int(np.isnan(low).sum())
-        middle = (low[genes] + high[genes]) / 2
+    values = densities if by_row else _rounded(densities)
+    for row, found in enumerate(tied_ranks(values, genes, by_row=by_row)):
+        low, high = (found.place, found.place) if by_row else (found.low, found.high)
+        n, middle = found.n, found.place
         order = np.argsort(sets * (n + 2.0) - np.where(np.isnan(middle), 0.0, middle))
         weight = np.abs(middle - n / 2)[order]
         total = np.add.reduceat(weight, starts)
-        known = ~np.isnan(total)
-        running = np.cumsum(np.where(np.isnan(weight), 0.0, weight))  # exact: quarters of whole numbers
+        running = np.cumsum(np.where(np.isnan(weight), 0.0, weight))
         running -= (running[starts] - np.where(np.isnan(weight[starts]), 0.0, weight[starts]))[sets]
-        best, worst = n + 1 - high[genes][order], n + 1 - low[genes][order]
+        best, worst = n + 1 - high[order], n + 1 - low[order]
         share, misses = total[sets], (n - inside)[sets]
-        after = ratio_of(running, share) - ratio_of(worst - within - 1, misses)
-        before = ratio_of(running - weight, share) - ratio_of(best - 1 - within, misses)
-        rise[row] = np.where(known, np.maximum(np.maximum.reduceat(after, starts), 0.0), np.nan)
-        fall[row] = np.where(known, np.minimum(np.minimum.reduceat(before, starts), 0.0), np.nan)
+        after = running * misses - (worst - within - 1) * share
+        before = (running - weight) * misses - (best - 1 - within) * share
+        whole = total * (n - inside)
+        rise[row] = ratio_of(np.maximum(np.maximum.reduceat(after, starts), 0.0), whole)
+        fall[row] = ratio_of(np.minimum(np.minimum.reduceat(before, starts), 0.0), whole)
     return rise, fall
 
 
-def _ranks(densities: Floats, *, by_row: bool) -> Any:
-    if by_row:
-        return ((places, places) for places in map(positions_by_row, densities))
-    return tied_ranks(np.rint(densities * 10.0**_DIGITS))
+def _rounded(densities: Floats) -> Floats:
+    return np.rint(densities * 10.0**_DIGITS)

@@ -101,8 +101,8 @@ def quantile_normalized(values: Floats) -> Floats:
 
     target = np.sort(values, axis=1).mean(axis=0)
     result = np.empty_like(values, dtype=np.float64)
-    for row, (low, high) in enumerate(tied_ranks(np.asarray(values, dtype=np.float64))):
-        middle = (low + high) / 2 - 1
+    for row, ranks in enumerate(tied_ranks(np.asarray(values, dtype=np.float64), np.arange(values.shape[1]))):
+        middle = ranks.place - 1
         below, above = np.floor(middle).astype(np.int64), np.ceil(middle).astype(np.int64)
         result[row] = (target[below] + target[above]) / 2
     return result

@@ -1,4 +1,4 @@
-"""The compiled sort for large matrices; import it only where it pays.
+"""The compiled sort for large matrices, and the walk along it; import it only where it pays.
 
 A float's bits, with the sign turned, sort like the float. Three passes of eleven bits put the leading 33 bits in
 order; the few neighbors that differ only below are set right by insertion.
@@ -8,74 +8,165 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from immunosarc.features._scoring import Floats
 
-__all__ = ["rank_rows"]
+__all__ = ["rank_rows", "walk_rows"]
+
+Ints = NDArray[np.int64]
+Columns = NDArray[np.uint32]
 
 _DIGITS = 2048
+_compiled = numba.njit(cache=True, nogil=True)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def rank_rows(block: Floats) -> tuple[Floats, Floats]:
-    """Return lowest and highest rank of each value's tie within its row; NaN where a value is missing."""
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def rank_rows(block: Floats, used: Columns, by_row: bool) -> tuple[Floats, Floats, Floats, Ints]:
+    """Return lowest and highest rank of the tie of each used column, its place, and how many values a row has.
+
+    The place is the mean of both, or the column's own where equal values are told apart by row. NaN where a
+    value is missing.
+    """
     rows, columns = block.shape
-    low, high = np.full((rows, columns), np.nan), np.full((rows, columns), np.nan)
-    keys, spare = np.empty(columns, np.uint64), np.empty(columns, np.uint64)
-    order, moved = np.empty(columns, np.int32), np.empty(columns, np.int32)
-    counts = np.empty((3, _DIGITS), np.int64)
-    top = np.uint64(1) << np.uint64(63)
+    low, high, place = np.empty((3, rows, len(used)))
+    measured = np.empty(rows, np.int64)
+    keys, order = np.empty((2, columns), np.uint64), np.empty((2, columns), np.uint32)
+    # where each column is in the order, where its tie begins, and where that tie ends
+    spot, begins, ends = np.empty((3, columns), np.uint32)
     for row in range(rows):
-        values = block[row]
-        bits = values.view(np.uint64)
-        n = 0
-        counts[:] = 0
-        for column in range(columns):
-            if np.isnan(values[column]):
+        n = _sort(block[row], keys, order)
+        measured[row] = n
+        if n < columns:
+            begins[:] = columns
+        ranked, places = keys[1], order[1]
+        begin = 0
+        for i in range(n):
+            if ranked[i] != ranked[begin]:
+                ends[begin] = i
+                begin = i
+            begins[places[i]] = begin
+            if by_row:
+                spot[places[i]] = i
+        if n:
+            ends[begin] = n
+        for i in range(len(used)):
+            begin = begins[used[i]]
+            if begin == columns:
+                low[row, i], high[row, i], place[row, i] = np.nan, np.nan, np.nan
                 continue
-            key = bits[column]
-            if values[column] == 0.0:  # minus zero equals zero
-                key = top
-            elif key & top:
-                key = ~key
-            else:
-                key = key | top
-            keys[n], order[n] = key, column
-            counts[0, (key >> np.uint64(31)) & np.uint64(2047)] += 1
-            counts[1, (key >> np.uint64(42)) & np.uint64(2047)] += 1
-            counts[2, key >> np.uint64(53)] += 1
-            n += 1
-        for digit in range(3):
-            shift = np.uint64(31 + 11 * digit)
-            total = 0
-            for value in range(_DIGITS):
-                here = counts[digit, value]
-                counts[digit, value] = total
-                total += here
-            for i in range(n):
-                value = (keys[i] >> shift) & np.uint64(2047)
-                place = counts[digit, value]
-                counts[digit, value] = place + 1
-                spare[place], moved[place] = keys[i], order[i]
-            keys, spare, order, moved = spare, keys, moved, order
-        moves = 0
-        for i in range(1, n):
-            key, gene, j = keys[i], order[i], i - 1
-            while j >= 0 and keys[j] > key:
-                keys[j + 1], order[j + 1] = keys[j], order[j]
-                j -= 1
-                moves += 1
-            keys[j + 1], order[j + 1] = key, gene
-            if moves > 64 * n:  # values alike in 33 bits: sort them the usual way
-                again = np.argsort(keys[:n])
-                keys[:n], order[:n] = keys[:n][again], order[:n][again]
-                break
-        start = 0
-        while start < n:
-            end = start + 1
-            while end < n and keys[end] == keys[start]:
-                end += 1
-            for i in range(start, end):
-                low[row, order[i]], high[row, order[i]] = start + 1, end
-            start = end
-    return low, high
+            end = ends[begin]
+            low[row, i], high[row, i], place[row, i] = begin + 1.0, end, (begin + 1.0 + end) / 2
+            if by_row:
+                place[row, i] = end - (spot[used[i]] - begin)
+    return low, high, place, measured
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def walk_rows(block: Floats, starts: Ints, sets: Ints, inside: Ints, by_row: bool) -> tuple[Floats, Floats]:
+    """Return the greatest rise and fall of each set's walk over the columns of a row, from the highest value.
+
+    The sets of column c are ``sets[starts[c]:starts[c + 1]]``. A step up weighs the distance of a place from the
+    middle. Sums are of quarters and products of sums below 2**53: nothing is rounded before the last division.
+    """
+    rows, columns = block.shape
+    rise, fall = np.full((2, rows, len(inside)), np.nan)
+    keys, order = np.empty((2, columns), np.uint64), np.empty((2, columns), np.uint32)
+    best, worst, total, run = np.empty((4, len(inside)))
+    seen = np.empty(len(inside), np.int64)
+    for row in range(rows):
+        n = _sort(block[row], keys, order)
+        ranked, columns_in_order = keys[1], order[1]
+        best[:], worst[:], total[:], run[:], seen[:] = 0.0, 0.0, 0.0, 0.0, 0
+        for passing in range(2):  # the whole weight of a set first, then its walk
+            end = n
+            while end > 0:
+                start = end - 1
+                while start > 0 and ranked[start - 1] == ranked[start]:
+                    start -= 1
+                for i in range(start, end):
+                    column = columns_in_order[i]
+                    place = (start + 1 + end) / 2.0
+                    top, bottom = n - end, n - start - 1  # columns above the tie, and above its last
+                    if by_row:
+                        place = end - (i - start)
+                        top = bottom = n - (end - (i - start))
+                    weight = abs(place - n / 2.0)
+                    for j in range(starts[column], starts[column + 1]):
+                        s = sets[j]
+                        if passing == 0:
+                            total[s] += weight
+                            seen[s] += 1
+                            continue
+                        misses, before = n - inside[s], seen[s]
+                        worst[s] = min(worst[s], run[s] * misses - (top - before) * total[s])
+                        run[s] += weight
+                        seen[s] = before + 1
+                        best[s] = max(best[s], run[s] * misses - (bottom - before) * total[s])
+                end = start
+            if passing == 0:
+                total[seen < inside] = np.nan  # a member without a value
+                seen[:] = 0
+        for s in range(len(inside)):
+            whole = total[s] * (n - inside[s])
+            if whole > 0:
+                rise[row, s], fall[row, s] = best[s] / whole, worst[s] / whole
+    return rise, fall
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _sort(values: Floats, keys: NDArray[np.uint64], order: Columns) -> int:
+    """Put the values' keys and columns in order, equal ones as they come, into the second row; return how many."""
+    columns = len(values)
+    bits = values.view(np.uint64)
+    counts = np.zeros((3, _DIGITS), np.int64)
+    top = np.uint64(1) << np.uint64(63)
+    n = 0
+    for column in range(columns):
+        if np.isnan(values[column]):
+            continue
+        key = bits[column]
+        if values[column] == 0.0:  # minus zero equals zero
+            key = top
+        elif key & top:
+            key = ~key
+        else:
+            key = key | top
+        keys[0, n], order[0, n] = key, column
+        counts[0, (key >> np.uint64(31)) & np.uint64(2047)] += 1
+        counts[1, (key >> np.uint64(42)) & np.uint64(2047)] += 1
+        counts[2, key >> np.uint64(53)] += 1
+        n += 1
+    for digit in range(3):
+        shift = np.uint64(31 + 11 * digit)
+        here, there = digit % 2, 1 - digit % 2
+        source, target, moving, moved = keys[here], keys[there], order[here], order[there]
+        total, slots = 0, counts[digit]
+        for value in range(_DIGITS):
+            slots[value], total = total, total + slots[value]
+        for i in range(n):
+            key = source[i]
+            value = (key >> shift) & np.uint64(2047)
+            place = slots[value]
+            slots[value] = place + 1
+            target[place], moved[place] = key, moving[i]
+    _insert(keys[1, :n], order[1, :n])
+    return n
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _insert(keys: NDArray[np.uint64], order: Columns) -> None:
+    moves = 0
+    for i in range(1, len(keys)):
+        key, column, j = keys[i], order[i], i - 1
+        if keys[j] <= key:
+            continue
+        while j >= 0 and keys[j] > key:
+            keys[j + 1], order[j + 1] = keys[j], order[j]
+            j -= 1
+            moves += 1
+        keys[j + 1], order[j + 1] = key, column
+        if moves > 64 * len(keys):  # values alike in 33 bits: sort them the usual way
+            again = np.argsort(keys, kind="mergesort")
+            keys[:], order[:] = keys[again], order[again]
+            return

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from immunosarc.errors import ImmunosarcError
 from immunosarc.features._averages import less_down
-from immunosarc.features._ranking import positions_by_row, tied_ranks
+from immunosarc.features._ranking import tied_ranks
 from immunosarc.features._scoring import Bools, Floats, as_rows, ratio_of, register
 
 __all__ = ["aucell", "estimate", "singscore", "singscore_signed", "ssgsea", "ssgsea_normalized", "ucell"]
@@ -65,9 +65,9 @@ def singscore(expression: Floats, members: Bools) -> Floats:
     """
     used, listed, inside = _used(members)
     result = np.empty((len(expression), members.shape[1]))
-    for row, (low, high) in enumerate(tied_ranks(expression)):
-        rank_sum = listed @ ((low[used] + high[used]) / 2)
-        result[row] = ratio_of(ratio_of(rank_sum, inside) - (inside + 1) / 2, _measured(low) - inside)
+    for row, found in enumerate(tied_ranks(expression, used)):
+        rank_sum = listed @ found.place
+        result[row] = ratio_of(ratio_of(rank_sum, inside) - (inside + 1) / 2, found.n - inside)
     return result
 
 
@@ -222,10 +222,9 @@ def ucell(expression: Floats, members: Bools) -> Floats:
     """
     used, listed, inside = _used(members)
     result = np.empty((len(expression), members.shape[1]))
-    for row, (low, high) in enumerate(tied_ranks(expression)):
-        n = _measured(low)
-        most = min(_MAX_RANK, n)
-        ranks = n + 1 - (low[used] + high[used]) / 2
+    for row, found in enumerate(tied_ranks(expression, used)):
+        most = min(_MAX_RANK, found.n)
+        ranks = found.n + 1 - found.place
         sum_of_ranks = listed @ np.where(ranks > most, most + 1.0, ranks)
         excess = sum_of_ranks - inside * (inside + 1) / 2
         result[row] = np.where(inside <= most, 1.0 - ratio_of(excess, inside * most), np.nan)
@@ -258,10 +257,9 @@ def aucell(expression: Floats, members: Bools) -> Floats:
     """
     used, listed, inside = _used(members)
     result = np.empty((len(expression), members.shape[1]))
-    for row, (low, high) in enumerate(tied_ranks(expression)):
-        n = _measured(low)
-        limit = max(2, int(np.ceil(_TOP_SHARE * n)))
-        best, worst = n + 1 - high[used], n + 1 - low[used]  # ranks from the highest
+    for row, found in enumerate(tied_ranks(expression, used)):
+        limit = max(2, int(np.ceil(_TOP_SHARE * found.n)))
+        best, worst = found.n + 1 - found.high, found.n + 1 - found.low  # ranks from the highest
         last = np.minimum(worst, limit)
         gained = np.where(best < limit, (last - best + 1) * (limit - (best + last) / 2), 0.0)
         recovered = listed @ np.where(np.isnan(best), np.nan, gained / (worst - best + 1))
@@ -275,12 +273,10 @@ def _running_sum(expression: Floats, members: Bools, *, whole_ranks: bool, by_ro
     used, listed, inside = _used(members)
     powers = np.arange(expression.shape[1] + 1.0) ** _POWER
     result = np.empty((len(expression), members.shape[1]))
-    for row, (low, high) in enumerate(tied_ranks(expression)):
-        n = _measured(low)
-        ranks = (low[used] + high[used]) / 2
+    for row, found in enumerate(tied_ranks(expression, used, by_row=by_row)):
+        n, ranks = found.n, (found.low + found.high) / 2 if by_row else found.place
         weights = _whole_powers(powers, ranks) if whole_ranks else ranks**_POWER
-        places = positions_by_row(expression[row])[used] if by_row else ranks
-        weighted, total, position = (listed @ np.column_stack([weights * places, weights, places])).T
+        weighted, total, position = (listed @ part for part in (weights * found.place, weights, found.place))
         misses = ratio_of(n * (n + 1) / 2 - position, n - inside)
         result[row] = ratio_of(weighted, total) - misses
     return result
@@ -297,7 +293,3 @@ def _used(members: Bools) -> tuple[NDArray[np.int64], sparse.csr_matrix, NDArray
     """Return the genes that any signature has, the membership among them, and the sizes."""
     used = np.flatnonzero(members.any(axis=1))
     return used, as_rows(members[used]), members.sum(axis=0)
-
-
-def _measured(ranks: Floats) -> int:
-    return len(ranks) - int(np.isnan(ranks).sum())

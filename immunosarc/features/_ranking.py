@@ -7,53 +7,70 @@ radix sort that is compiled on first use and cached on disk. Both give the same 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from immunosarc.features._scoring import Floats
 
-__all__ = ["positions_by_row", "tied_ranks"]
+__all__ = ["LARGE", "Ranks", "tied_ranks"]
 
-_LARGE = 4_000_000
+LARGE = 4_000_000
 """Values from which the compiled sort is worth loading."""
 
 _AT_ONCE = 16
 
 
-def tied_ranks(expression: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """Yield for each sample the lowest and the highest rank of each gene's tie, from the lowest value, 1.
+class Ranks(NamedTuple):
+    """Where some genes stand among all genes of one sample, from the lowest value, 1.
 
-    A gene without ties has both alike; their mean is the usual rank. A missing value has no rank (NaN) and
-    takes no place.
+    Attributes
+    ----------
+    low, high : ndarray
+        The lowest and the highest rank of each gene's tie; alike without ties. A missing value has no rank
+        (NaN) and takes no place.
+    place : ndarray
+        One place for each gene: the mean of both, or a place of its own where ties are broken by row.
+    n : int
+        The genes that have a value.
     """
-    if expression.size < _LARGE:
-        yield from map(_tied_ranks, expression)
+
+    low: Floats
+    high: Floats
+    place: Floats
+    n: int
+
+
+def tied_ranks(expression: Floats, used: NDArray[np.int64], *, by_row: bool = False) -> Iterator[Ranks]:
+    """Yield for each sample the ranks of the genes used among all its genes.
+
+    With ``by_row`` the earlier of equal values has the higher place, as in R.
+    """
+    if expression.size < LARGE:
+        yield from (_tied_ranks(values, used, by_row=by_row) for values in expression)
         return
     from immunosarc.features._radix import rank_rows
 
+    columns = used.astype(np.uint32)
     for start in range(0, len(expression), _AT_ONCE):
         block = np.ascontiguousarray(expression[start : start + _AT_ONCE])
-        yield from zip(*rank_rows(block), strict=True)
+        for low, high, place, n in zip(*rank_rows(block, columns, by_row), strict=True):
+            yield Ranks(low, high, place, int(n))
 
 
-def positions_by_row(values: Floats) -> Floats:
-    """Return positions from the lowest value, 1, where of equal values the earlier row stands higher."""
-    order = np.argsort(-values, kind="stable")  # missing values come last
-    n = len(values) - int(np.isnan(values).sum())
-    positions = np.full(len(values), np.nan)
-    positions[order[:n]] = np.arange(n, 0, -1)
-    return positions
-
-
-def _tied_ranks(values: Floats) -> tuple[Floats, Floats]:
-    order = np.argsort(values)  # missing values come last
+def _tied_ranks(values: Floats, used: NDArray[np.int64], *, by_row: bool) -> Ranks:
+    order = np.argsort(values, kind="stable" if by_row else None)  # missing values come last
     n = len(values) - int(np.isnan(values).sum())
     ordered = values[order[:n]]
     opens = np.append(True, ordered[1:] != ordered[:-1])[:n]
     starts = np.flatnonzero(opens)
     ends = np.append(starts[1:], n)[: len(starts)]
-    sizes = ends - starts
-    low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    low[order[:n]] = np.repeat(starts + 1.0, sizes)
-    high[order[:n]] = np.repeat(ends.astype(float), sizes)
-    return low, high
+    low, high, place = np.full((3, len(values)), np.nan)
+    low[order[:n]] = np.repeat(starts + 1.0, ends - starts)
+    high[order[:n]] = np.repeat(ends + 0.0, ends - starts)
+    low, high = low[used], high[used]
+    if not by_row:
+        return Ranks(low, high, (low + high) / 2, n)
+    place[order[:n]] = np.repeat(starts + ends, ends - starts) - np.arange(n)
+    return Ranks(low, high, place[used], n)

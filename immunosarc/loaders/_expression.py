@@ -215,6 +215,7 @@ _UNIT_CURES = {
     "unit counts": "declare the unit the numbers have, or round_counts = true for estimated ones (RSEM, salmon)",
     "unit log2": "declare the unit before the logarithm, or take the logarithm",
     "unit fraction": "declare unit = 'score', or divide percentages by 100",
+    "unit": "declare the unit that the numbers have",
 }
 
 

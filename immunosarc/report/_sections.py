@@ -14,7 +14,9 @@ from immunosarc.report import (
     _section_methods,
     _section_patients,
     _section_provenance,
+    _section_quality,
     _section_signatures,
+    _section_trial,
 )
 from immunosarc.report._section import Section
 from immunosarc.study import Study
@@ -26,8 +28,11 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_provenance.build,
     _section_flow.build,
     _section_patients.build,
+    _section_quality.build,
     _section_endpoints.build,
     _section_endpoints.build_survival,
+    _section_trial.build,
+    _section_trial.build_safety,
     _section_signatures.build,
     _section_association.build,
     _section_change.build,

@@ -22,6 +22,7 @@ SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
         "outcomes": schema.OUTCOMES,
         "summary": schema.SUMMARY,
         "survival": schema.SURVIVAL_CURVE,
+        "qc": schema.QC,
         "coverage": schema.COVERAGE,
         "associations": schema.ASSOCIATION,
         "changes": schema.CHANGE,
@@ -37,6 +38,11 @@ SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
         "classes": schema.CLASSES,
         "placement": schema.PLACEMENT,
         "placed_change": schema.PLACED_CHANGE,
+        "visits": schema.RECIST,
+        "course": schema.RESPONSE_COURSE,
+        "tumor_change": schema.TUMOR_CHANGE,
+        "timeline": schema.TIMELINE,
+        "event_counts": schema.EVENT_COUNTS,
     }
 )
 """The schema of each table that has one."""
@@ -47,6 +53,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "outcomes": "one row per patient: endpoints, and why a value is missing",
         "summary": "rates and medians with their intervals",
         "survival": "Kaplan-Meier curves",
+        "qc": "what speaks against the unit, the batches and each sample; nothing was corrected",
         "coverage": "which signatures could be scored, and why the others could not",
         "scores": "one row per sample: signature scores; missing = not covered",
         "associations": "feature against endpoint; ratios are logs",
@@ -71,6 +78,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "classes": "immune classes on a frozen reference",
         "placement": "where each sample lies on a frozen reference",
         "placed_change": "change between two timepoints in frozen units, per patient",
+        "visits": "one row per visit: RECIST 1.1 from the lesion rows, and why there is no call",
+        "course": "one row per patient: what the visits add up to",
+        "tumor_change": "change of the target lesions from baseline, visit by visit",
+        "timeline": "what happened to each patient on which day",
+        "event_counts": "patients with each adverse event, by highest grade",
     }
 )
 """What each table is, in one line."""

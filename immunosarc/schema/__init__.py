@@ -1,7 +1,17 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
 from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
-from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
+from immunosarc.schema._assay import (
+    LOG_LIMIT,
+    MILLION,
+    PLATFORMS,
+    UNITS,
+    assay_problems,
+    sample_sums,
+    sum_problems,
+    unit_problems,
+    value_problems,
+)
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
@@ -27,6 +37,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
     IMMUNE_BEST,
@@ -55,6 +66,7 @@ from immunosarc.schema._results import (
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
+from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
 
 __all__ = [
     "ADJUSTED_CHANGE",
@@ -62,6 +74,7 @@ __all__ = [
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
+    "ATTRIBUTIONS",
     "ATTRITION",
     "CELLS",
     "CELL_OUTPUTS",
@@ -73,6 +86,7 @@ __all__ = [
     "DAYS_PER_MONTH",
     "DOSING",
     "ENDPOINTS",
+    "EVENT_COUNTS",
     "EXPOSURES",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
@@ -81,8 +95,10 @@ __all__ = [
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
+    "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
+    "MILLION",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
@@ -93,6 +109,8 @@ __all__ = [
     "PLACEMENT",
     "PLATFORMS",
     "PURITY",
+    "QC",
+    "QC_LEVELS",
     "RECIST",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
@@ -106,10 +124,13 @@ __all__ = [
     "STOP_REASONS",
     "SUMMARY",
     "SURVIVAL_CURVE",
+    "TIMELINE",
+    "TIMELINE_KINDS",
     "TIMEPOINTS",
     "TOXICITY",
     "TOXICITY_RATES",
     "TRANSITION",
+    "TUMOR_CHANGE",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",
@@ -118,6 +139,9 @@ __all__ = [
     "Table",
     "assay_problems",
     "refuse_response_groups",
+    "sample_sums",
     "significant",
+    "sum_problems",
     "unit_problems",
+    "value_problems",
 ]

@@ -226,7 +226,7 @@ def test_keep_compares_flags_as_flags_and_numbers_as_numbers(toy) -> None:
 def test_numbers_are_read_to_the_last_bit(toy) -> None:
     numbers = ["0.1234567890123456789", "2.2250738585072014e-308", "8.41470984807896507", "123456789.98765432101"]
     rows = [f"G{i}\t{number}\t1\t1\t1" for i, number in enumerate(numbers)]
-    toy.write("counts.tsv", "\n".join(["gene\tS3\tS1\tS3b\tS2", *rows])).change("toy.toml", '"counts"', '"tpm"')
+    toy.write("counts.tsv", "\n".join(["gene\tS3\tS1\tS3b\tS2", *rows])).change("toy.toml", '"counts"', '"fpkm"')
     assert toy.load()["rna"].to_df().loc["S3"].tolist() == [float(number) for number in numbers]
 
 
