@@ -16,7 +16,6 @@ from immunosarc.features._qc import qc
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
 from immunosarc.features._score import coverage, panel, score, signatures
-from immunosarc.features._score import coverage, score, signatures
 from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
 
