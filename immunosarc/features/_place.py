@@ -11,7 +11,7 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features._alignment import dense, scored_assay
-from immunosarc.features._reference import Population, Reference, sarcoma_reference
+from immunosarc.features._reference import Population, Reference, reference_of
 from immunosarc.features._scoring import Floats
 from immunosarc.features._units import unit_of
 
@@ -29,7 +29,7 @@ _COMPARED, _MANY_GENES = 8, 1000
 
 def place(
     adata: anndata.AnnData,
-    reference: Reference | None = None,
+    reference: Reference | str | None = "sarcoma",
     *,
     guard: str = "measured",
     gene_lengths: pd.Series | None = None,
@@ -45,8 +45,8 @@ def place(
     ----------
     adata : AnnData of shape (n_samples, n_genes)
         For the shipped reference TPM or log2(TPM+1) of polyA RNA; for one's own the unit that it was built on.
-    reference : Reference, optional
-        Default: :func:`sarcoma_reference`.
+    reference : Reference or "sarcoma"
+        The shipped :func:`sarcoma_reference` unless one of your own is given.
     guard : {"measured", "declared"}
         With fewer than 1,000 genes of the reference nothing can be measured: ``"declared"`` then places the
         sample on the user's word that unit and pipeline are right, without a factor, and the note says so.
@@ -67,7 +67,7 @@ def place(
     CoverageError
         When the assay has none of the reference's genes: almost always other identifiers.
     ImmunosarcError
-        For an unknown guard.
+        For an unknown guard, or without a reference.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def place(
     >>> table.loc["CYT", ["z", "percentile"]].astype(float).round(2).tolist()
     [-0.24, 0.45]
     """
-    against = reference or sarcoma_reference()
+    against = reference_of(reference)
     if guard not in _GUARDS:
         raise ImmunosarcError(f"guard is 'measured' or 'declared'; found {guard!r}")
     _refuse_what_has_no_place(adata, against)

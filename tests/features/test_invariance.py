@@ -89,6 +89,13 @@ def test_a_monotone_scale_of_each_sample_changes_nothing(logs, method):
     np.testing.assert_array_equal(scored(bent, method), scored(logs, method))
 
 
+def test_signed_gsva_is_the_up_genes_less_the_down_genes(logs):
+    one = signature()
+    assay = make_assay(logs, unit="log2_tpm")
+    parts = score(assay, {"up": one.genes, "down": one.genes_down}, method="gsva")
+    np.testing.assert_allclose(scored(logs, "gsva_signed"), parts["up"] - parts["down"], rtol=1e-12)
+
+
 @pytest.mark.parametrize("method", ["mcp_counter", "danaher", "consensus", "nnls"])
 def test_cells_of_a_sample_do_not_depend_on_the_others(method):
     genes = sorted(

@@ -266,7 +266,8 @@ def test_carcinosarcomas_in_another_unit_are_refused_even_when_declared_as_tpm(d
     rsem = rsem.loc[:, ~rsem.columns.duplicated()]
     with pytest.raises(UnitError, match="is in TPM, the assay has rsem_normalized"):
         classify(make_assay(rsem, unit="rsem_normalized"))
-    found = classify(make_assay(rsem, unit="tpm"), gene_lengths=lengths)
+    scaled = rsem.div(rsem.sum(axis=1), axis=0) * 1e6  # looks like TPM, and was never divided by gene length
+    found = classify(make_assay(scaled, unit="tpm"), gene_lengths=lengths)
     assert found["label"].isna().all()
     assert found["status"].str.contains("refused: the residual follows gene length").all()
 
@@ -452,3 +453,14 @@ def test_the_shipped_reference_is_rebuilt_from_the_quartiles(data_root):
         score = np.concatenate(parts)
         assert score.mean() == pytest.approx(one["mean"], abs=0.02), name
         assert score.std(ddof=1) == pytest.approx(one["sd"], abs=0.02), name
+
+
+def test_without_a_reference_there_is_no_class(synovial):
+    with pytest.raises(ImmunosarcError, match=r"a continuous score \(features.score\) and no class"):
+        classify(synovial, reference=None)
+    with pytest.raises(ImmunosarcError, match="no class"):
+        place(synovial, None)
+    with pytest.raises(UnknownNameError, match="'sarcoma' is the shipped one"):
+        classify(synovial, reference="sarkoma")
+    named = classify(synovial, reference="sarcoma", guard="declared")
+    pd.testing.assert_frame_equal(named, classify(synovial, guard="declared"))
