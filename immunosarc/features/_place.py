@@ -14,7 +14,7 @@ from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features._alignment import dense, scored_assay
 from immunosarc.features._reference import Population, Reference, reference_of
 from immunosarc.features._scoring import Floats
-from immunosarc.features._units import unit_of
+from immunosarc.features._units import assay_lengths, unit_of
 
 if TYPE_CHECKING:
     import anndata
@@ -52,7 +52,8 @@ def place(
         With fewer than 1,000 genes of the reference nothing can be measured: ``"declared"`` then places the
         sample on the user's word that unit and pipeline are right, without a factor, and the note says so.
     gene_lengths : Series, optional
-        Gene symbol to exon length, any unit. Without it the length check is not done, and the note says so.
+        Gene symbol to exon length, any unit; default: the lengths that the assay carries, each sample's own
+        where there are such. Without any the length check is not done, and the note says so.
 
     Returns
     -------
@@ -86,10 +87,12 @@ def place(
     genes = pd.Index([str(gene) for gene in assay.var_names])
     _refuse_other_genes(genes, against)
     layout = _Layout.of(genes, against)
+    lengths = assay_lengths(adata) if gene_lengths is None else gene_lengths
     rows: list[dict[str, Any]] = []
     for start in range(assay.n_obs):
         values = dense(assay.X[[start]]).ravel()
-        fit = _examine(values, layout, against, guard=guard, gene_lengths=gene_lengths)
+        own = lengths.iloc[start] if isinstance(lengths, pd.DataFrame) else lengths
+        fit = _examine(values, layout, against, guard=guard, gene_lengths=own)
         rows += _placements(str(assay.obs_names[start]), values, layout, reference=against, fit=fit)
     return schema.PLACEMENT.check(pd.DataFrame(rows, columns=list(schema.PLACEMENT.columns)))
 

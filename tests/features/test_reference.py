@@ -464,3 +464,23 @@ def test_without_a_reference_there_is_no_class(synovial):
         classify(synovial, reference="sarkoma")
     named = classify(synovial, reference="sarcoma", guard="declared")
     pd.testing.assert_frame_equal(named, classify(synovial, guard="declared"))
+
+
+def test_the_lengths_that_an_assay_carries_are_used(medians, lengths):
+    plain = make_assay(medians, unit="tpm")
+    expected = place(plain, gene_lengths=lengths)
+    by_gene = plain.copy()
+    by_gene.var["gene_length"] = lengths.reindex(by_gene.var_names).to_numpy()
+    pd.testing.assert_frame_equal(place(by_gene), expected)
+    by_sample = plain.copy()
+    table = np.tile(lengths.reindex(by_gene.var_names).to_numpy(), (5, 1))
+    table[1] = table[1] ** 2  # twice the logarithm: the same correlation
+    table[3] = np.nan
+    by_sample.layers["gene_length"] = table
+    found = place(by_sample).set_index("sample_id")["r_length"].groupby(level=0).first()
+    usual = expected.groupby("sample_id")["r_length"].first()
+    names = plain.obs_names
+    np.testing.assert_allclose(found[names[[0, 1, 2, 4]]], usual[names[[0, 1, 2, 4]]])
+    assert np.isnan(found[names[3]])
+    alone = place(by_sample[[names[1]]].copy())
+    assert alone["r_length"].iloc[0] == found[names[1]]
