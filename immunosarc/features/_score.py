@@ -19,7 +19,7 @@ from immunosarc.features._units import unit_of
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["coverage", "score", "signatures"]
+__all__ = ["coverage", "panel", "score", "signatures"]
 
 
 def signatures() -> catalog.Signatures:
@@ -36,6 +36,32 @@ def signatures() -> catalog.Signatures:
     'a higher score means a more inflamed tumor'
     """
     return catalog.load_signatures()
+
+
+def panel(name: str) -> catalog.SignaturePanel:
+    """Return a named, versioned panel of signatures, for a question that is asked again and again.
+
+    Parameters
+    ----------
+    name : str
+        ``"immunogenicity"``: did treatment make the tumor visible to the immune system?
+
+    Returns
+    -------
+    SignaturePanel
+        ``.signatures`` go into a plan, ``.directions`` into :func:`immunosarc.models.immunogenicity_shift`.
+
+    Raises
+    ------
+    UnknownNameError
+        For a panel that does not exist.
+
+    Examples
+    --------
+    >>> panel("immunogenicity")
+    <SignaturePanel 'immunogenicity' 1.0.0: 16 signatures, 8 axes>
+    """
+    return catalog.load_panel(name)
 
 
 def score(
