@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from immunosarc.features import _averages, _composites, _gsva, _ranked
+from immunosarc.features import _averages, _composites, _control_genes, _gsva, _ranked
 from immunosarc.features._scoring import SCORING
 
 __all__ = ["SCORING"]
 
-_ROOMS = (_averages, _composites, _gsva, _ranked)
+_ROOMS = (_averages, _composites, _control_genes, _gsva, _ranked)
 
 SCORING.plan(
     "ipres_count",

@@ -270,12 +270,13 @@ def test_the_table_lists_planned_methods_and_asking_for_one_says_so():
 
 
 def test_every_record_says_what_it_depends_on():
-    facts = ["bounds", "single_sample", "all_genes", "needs_variation", "needs", "scale", "roles", "requires",
+    facts = ["bounds", "single_sample", "all_genes", "needs_variation", "per_cell", "needs", "scale", "roles", "requires",
              "options", "coverage_rule", "reference", "oracle"]  # fmt: skip
     table = SCORING.table().loc[list(SCORING)]
     assert table[facts].notna().all(axis=None)
     assert set(table.index[~table["single_sample"].astype(bool)]) == {
         "mean_z", "zscore", "signed_mean", "mean_rank", "pc1", "gsva", "gsva_signed", "ssgsea_normalized", "published",
+        "scanpy_score_genes",
     }  # fmt: skip
     with pytest.raises(KeyError, match="unknown facts of 'x': colour"):
         register("x", label="X", colour="red")
