@@ -158,6 +158,14 @@ def regression_to_the_mean(simulations: int, seed: int) -> Iterator[Rate]:
     yield rate("ancova p_value, the same pairs", 0.05, ancova(before, after, responds).p_value <= 0.05)
 
 
+def composition(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of paired trials in which immune cells "change" though only something else did."""
+    from calibrate_change import nothing_immune_happens  # beside this file; not when it is loaded by a test
+
+    for words, found in nothing_immune_happens(simulations, seed):
+        yield rate(words, 0.05, found, "not" if words.startswith("NAIVE") else "at most")
+
+
 def coverages(simulations: int, seed: int) -> Iterator[Rate]:
     """Share of 95% intervals that hold the truth."""
     rng = np.random.default_rng(seed)
@@ -268,6 +276,7 @@ SECTIONS: dict[str, Callable[[int, int], Iterator[Rate]]] = {
     "Family-wise error (any false lead in a panel)": familywise_errors,
     "Immortal time (a marker that says nothing, p <= 0.05)": landmark_errors,
     "Regression to the mean (nothing happens, p <= 0.05)": regression_to_the_mean,
+    "Composition, site and start (no immune cell comes or goes, p <= 0.05)": composition,
     "Coverage of 95% intervals": coverages,
     "Power at the effect called detectable (two-sided 0.05, normal feature)": powers,
 }

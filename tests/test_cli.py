@@ -71,7 +71,7 @@ def test_help_answers_in_a_moment() -> None:
     assert float(shown.split("CPU")[1]) < 0.6, f"took {time.perf_counter() - start:.2f} s"
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "draft", "check", "lock", "signatures"])
+@pytest.mark.parametrize("command", ["demo", "run", "draft", "check", "lock", "signatures", "score", "classify"])
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(command, "--help") == 0
     assert f"Example: immunosarc {command}" in capsys.readouterr().out

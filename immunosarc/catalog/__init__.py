@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from immunosarc.catalog._sets import as_signatures
 from immunosarc.catalog._signatures import Signature, Signatures, load_signatures
+from immunosarc.catalog._supplied import supply_inputs
 from immunosarc.catalog._tables import (
     SarcomaReference,
     histologies,
     load_evidence,
     load_gene_aliases,
+    load_lineage_conflicts,
     load_sarcoma_reference,
     load_simulated_trial,
 )
@@ -25,7 +27,9 @@ __all__ = [
     "histologies",
     "load_evidence",
     "load_gene_aliases",
+    "load_lineage_conflicts",
     "load_sarcoma_reference",
     "load_signatures",
     "load_simulated_trial",
+    "supply_inputs",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "histologies",
     "load_evidence",
     "load_gene_aliases",
+    "load_lineage_conflicts",
     "load_sarcoma_reference",
     "load_simulated_trial",
 ]
@@ -125,6 +126,33 @@ def histologies() -> pd.DataFrame:
     """
     table = _read("histologies.tsv").set_index("code")
     return table.assign(eligible=table["eligible"].eq("true"), responder=table["responder"].eq("true"))
+
+
+def load_lineage_conflicts() -> pd.DataFrame:
+    """Return the genes that sarcoma cells make themselves, so that they say little of immune or stromal cells.
+
+    Made by ``scripts/build_lineage_conflicts.py`` from the quartiles of nine histologies and from the notes of
+    the catalog; only genes of the catalog's signatures were looked at, and a gene that is not listed is not known
+    to be free of the problem.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``histology`` (code; ``"any"`` for every sarcoma; OS, EWS, ERMS and ARMS are osteosarcoma, Ewing
+        sarcoma, embryonal and alveolar rhabdomyosarcoma), ``gene``, ``kind`` (``"quartiles"``,
+        ``"everywhere"``, ``"catalog"``), ``log2_excess`` (over the other histologies' median; NaN unless from
+        quartiles), ``source``.
+
+    Examples
+    --------
+    >>> table = load_lineage_conflicts().set_index(["histology", "gene"])
+    >>> float(table.loc[("SS", "MAL"), "log2_excess"])
+    2.2
+    """
+    import pandas as pd
+
+    table = _read("lineage_conflicts.tsv")
+    return table.assign(log2_excess=pd.to_numeric(table["log2_excess"].replace("", None)))
 
 
 def load_evidence() -> pd.DataFrame:

@@ -8,6 +8,8 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _study,
     _manifest,
     _catalog,
+    _score,
+    _classify,
 )
 from immunosarc.cli._app import app, main
 

@@ -7,17 +7,18 @@ from typing import Literal
 
 import pandas as pd
 
+from immunosarc.design._trial import CountingTrial
 from immunosarc.errors import ImmunosarcError, UnknownNameError, did_you_mean
-from immunosarc.stats import TwoStage, admissible_weights, single_stage_search, two_stage_search
+from immunosarc.stats import Look, TwoStage, admissible_weights, two_stage_search
 
-__all__ = ["SimonDesign", "simon", "simon_designs", "single_stage_designs"]
+__all__ = ["SimonDesign", "simon", "simon_designs"]
 
 Kind = Literal["optimal", "minimax", "admissible"]
 _KINDS = ("optimal", "minimax", "admissible")
 
 
 @dataclass(frozen=True)
-class SimonDesign:
+class SimonDesign(CountingTrial):
     """A two-stage single-arm trial: when it stops, when it succeeds, how large it is.
 
     Attributes
@@ -49,6 +50,11 @@ class SimonDesign:
     power: float
     expected_n: float
     pet: float
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """The two looks."""
+        return (Look(self.n1, self.r1, self.n1 + 1), Look(self.n, self.r, self.r + 1))
 
     @property
     def protocol(self) -> str:
@@ -160,36 +166,6 @@ def simon_designs(*, p0: float, p1: float, alpha: float, power: float, n_max: in
             for design, low, high in admissible_weights(designs)
         ]
     )
-
-
-def single_stage_designs(*, p0: float, p1: float, alpha: float, power: float, count: int = 5) -> pd.DataFrame:
-    """List the smallest trials without an interim look, to see what stopping early costs.
-
-    Parameters
-    ----------
-    p0, p1 : float
-        Response rate of no interest, and the one worth finding; 0 < p0 < p1 < 1.
-    alpha, power : float
-        One-sided type-I error at p0 at most, and power at p1 at least.
-    count : int
-        How many designs.
-
-    Returns
-    -------
-    DataFrame
-        ``r`` (succeed above), ``n``, attained ``alpha`` and ``power``; by ascending n.
-
-    Raises
-    ------
-    ImmunosarcError
-        When a rate is outside its range.
-
-    Examples
-    --------
-    >>> single_stage_designs(p0=0.2, p1=0.4, alpha=0.05, power=0.80, count=2)[["r", "n"]].to_numpy().tolist()
-    [[11, 35], [11, 36]]
-    """
-    return pd.DataFrame([design._asdict() for design in single_stage_search(p0, p1, alpha, power, count=count)])
 
 
 def _designs(p0: float, p1: float, *, alpha: float, power: float, n_max: int) -> list[TwoStage]:

@@ -9,8 +9,8 @@ __all__ = ["contradictions"]
 _DAYS = ("death_day", "last_alive_day", "data_cut_day")
 
 
-def contradictions(patients: pd.DataFrame) -> list[str]:
-    """Return one line for each patient and each pair of dates that contradict each other.
+def contradictions(patients: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return patient and words for each pair of dates that contradict each other.
 
     A missing date contradicts nothing.
 
@@ -21,13 +21,13 @@ def contradictions(patients: pd.DataFrame) -> list[str]:
 
     Returns
     -------
-    list of str
-        In the order of the rules; ``"P7: last_alive_day 120 is after death_day 100"``.
+    list of tuple of str
+        In the order of the rules; ``("P7", "last_alive_day 120 is after death_day 100")``.
     """
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     for impossible, words in _rules(patients):
         rows = patients[impossible.fillna(False).astype(bool)]
-        found += [f"{patient}: {words.format_map(row)}" for patient, row in rows.to_dict("index").items()]
+        found += [(str(patient), words.format_map(row)) for patient, row in rows.to_dict("index").items()]
     return found
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.endpoints._best_response import BEST, BestResponse, best_response
-from immunosarc.endpoints._course_rules import ResponseRules
-from immunosarc.endpoints._course_visits import CourseVisits, course_visits
-from immunosarc.endpoints._progression import REASONS, ProgressionFree, progression_free
-from immunosarc.endpoints._visit_reasons import text
+from immunosarc.endpoints._course_rules import ResponseRules, chosen_rules
+from immunosarc.endpoints._course_visits import CourseVisits, VisitsOfPatients, course_visits
+from immunosarc.endpoints._progression import REASONS, Dates, ProgressionFree, progression_free
+from immunosarc.endpoints._visit_reasons import EXCLUDED, NO_BASELINE, text
 from immunosarc.errors import SchemaError, raise_together
 
 __all__ = ["derive_course"]
@@ -22,8 +25,9 @@ def derive_course(
     visits: pd.DataFrame,
     patients: pd.DataFrame,
     *,
-    rules: ResponseRules | None = None,
+    rules: ResponseRules | str | None = None,
     reader: str | None = None,
+    on_conflict: Literal["raise", "exclude_patient"] = "raise",
 ) -> pd.DataFrame:
     r"""Say for each patient what the visits add up to: best response, how long it held, and until when.
 
@@ -37,7 +41,9 @@ def derive_course(
     - Progression-free survival runs from day 1 to the scan that shows PD, or death. In this order:
       another therapy first censors at the last adequate scan before it; an event later than the
       scan calendar allows censors at the last adequate scan before the gap; no event censors at
-      the last adequate scan; no adequate scan after baseline censors on day 1. NE is not adequate.
+      the last adequate scan; no adequate scan after baseline, or no baseline, censors on day 1. NE is
+      not adequate. Other rule sets (``endpoints.RULE_SETS``) let an event count all the same, count
+      another therapy as one, or count progression that nobody imaged.
     - Duration of response runs from the first response to the same end,
       :math:`\text{end} - \text{start} + 1` days; time to response from day 1. Responders only.
 
@@ -48,12 +54,15 @@ def derive_course(
     visits : DataFrame
         ``schema.RECIST``, see :func:`derive_recist`, or ``schema.ASSESSMENTS``.
     patients : DataFrame
-        One row per patient, indexed by patient; ``death_day``, ``data_cut_day`` and
-        ``new_therapy_day`` are used where they are.
-    rules : ResponseRules, optional
-        The choices of the protocol.
+        One row per patient, indexed by patient; ``death_day``, ``data_cut_day``, ``new_therapy_day``
+        and ``clinical_progression_day`` are used where they are.
+    rules : ResponseRules or str, optional
+        The choices of the protocol, or the name of a rule set.
     reader : str, optional
         Whose calls count; needed when there are several readers.
+    on_conflict : {"raise", "exclude_patient"}
+        What to do with a patient whose rows contradict each other: stop with all of them, or give the
+        patient no result and the contradiction as status.
 
     Returns
     -------
@@ -83,14 +92,25 @@ def derive_course(
     >>> course["status"].tolist()
     ['ok', 'no visit recorded']
     """
-    rules = ResponseRules() if rules is None else rules
-    death, cut, therapy = (_days(patients, name) for name in ("death_day", "data_cut_day", "new_therapy_day"))
-    called, baseline, seen = course_visits(visits, patients.index, reader)
-    _refuse_impossible(called, patients.index, death, cut)
-    death = np.where(death > cut, np.nan, death)
-    best = best_response(_before(called, therapy), baseline, rules)
-    pfs = progression_free(called, death, therapy, rules=rules)
-    return _table(patients.index, called, best, pfs, seen=seen | ~np.isnan(death), rules=rules)
+    chosen = chosen_rules(rules)
+    death, cut, therapy, clinical = (_days(patients, name) for name in _DATES)
+    given = course_visits(visits, patients.index, reader)
+    impossible = _impossible(given, death, cut)
+    if on_conflict == "raise":
+        _refuse(impossible, patients.index)
+    excluded = {patient: EXCLUDED + "; ".join(lines) for patient, lines in impossible.items()} | given.excluded
+    dates = Dates(*(np.where(day > cut, np.nan, day) for day in (death, therapy, clinical)))
+    known = ~np.isin(given.called.patient, list(excluded))
+    called = given.called.where(known) if excluded else given.called
+    best = best_response(_before(called, dates.therapy), given.baseline, chosen)
+    pfs = progression_free(called, dates, rules=chosen)
+    seen = given.seen | ~np.isnan(dates.death)
+    seen[list(excluded)] = False
+    table = _table(patients.index, called, best, pfs, seen=seen, rules=chosen)
+    return table.assign(status=_status(given._replace(called=called), best, seen, rules=chosen, excluded=excluded))
+
+
+_DATES = ("death_day", "data_cut_day", "new_therapy_day", "clinical_progression_day")
 
 
 def _days(patients: pd.DataFrame, name: str) -> FloatArray:
@@ -102,15 +122,26 @@ def _before(visits: CourseVisits, therapy: FloatArray) -> CourseVisits:
     return visits.where(~(visits.day > therapy[visits.patient]))
 
 
-def _refuse_impossible(visits: CourseVisits, patients: pd.Index, death: FloatArray, cut: FloatArray) -> None:
-    lines = [
-        f"{patients[visits.patient[i]]}: visit on day {visits.day[i]} is after {name} {limit[visits.patient[i]]:g}"
-        for name, limit in (("death_day", death), ("data_cut_day", cut))
-        for i in np.flatnonzero(visits.day > limit[visits.patient])
-    ]
-    raise_together(
-        SchemaError, "visits", lines, cure="Correct the dates; every day counts from the first dose = 1."
+def _impossible(given: VisitsOfPatients, death: FloatArray, cut: FloatArray) -> dict[int, list[str]]:
+    """Return by patient what cannot be: two calls of one visit, a visit after death or the data cut."""
+    found = {patient: [*lines] for patient, lines in given.called_twice.items()}
+    visits = given.called
+    for name, limit in (("death_day", death), ("data_cut_day", cut)):
+        for i in np.flatnonzero(visits.day > limit[visits.patient]):
+            patient = int(visits.patient[i])
+            words = f"visit on day {visits.day[i]} is after {name} {limit[patient]:g}"
+            found.setdefault(patient, []).append(words)
+    return found
+
+
+def _refuse(impossible: Mapping[int, list[str]], patients: pd.Index) -> None:
+    """Stop with every contradiction."""
+    lines = [f"{patients[patient]}: {words}" for patient, found in sorted(impossible.items()) for words in found]
+    cure = (
+        "Correct the dates (first dose = day 1) and keep one call per visit, or leave these patients without "
+        "result with on_conflict='exclude_patient'."
     )
+    raise_together(SchemaError, "visits", lines, cure=cure)
 
 
 def _table(
@@ -126,6 +157,7 @@ def _table(
     responded = ~np.isnan(start)
     # without one row nothing was looked at, which is not the same as nothing found
     kept = seen
+    progression = visits.first_day(visits.called("PD"))
     end = np.where(responded, np.maximum(pfs.days, start), np.nan)
     return pd.DataFrame(
         {
@@ -136,10 +168,11 @@ def _table(
             "pfs_days": np.where(kept, pfs.days, np.nan),
             "pfs_event": pd.array(pfs.event, dtype="boolean"),
             "pfs_reason": text(REASONS, np.where(kept, pfs.reason, -1)),
+            "progression_day": progression,
+            "progression_confirmed_day": _confirmed_progression(visits, progression, rules),
             "ttr_days": start,
             "dor_days": end - start + 1,
             "dor_event": pd.array(pfs.event, dtype="boolean"),
-            "status": _status(visits, best, kept, rules),
             "rule_set": text((rules.label,), np.zeros(len(patients), dtype=np.int64)),
         },
         index=pd.Index(patients, name="patient_id"),
@@ -149,15 +182,33 @@ def _table(
     )
 
 
-def _status(visits: CourseVisits, best: BestResponse, seen: NDArray[np.bool_], rules: ResponseRules) -> object:
-    words = (
+def _confirmed_progression(visits: CourseVisits, first: FloatArray, rules: ResponseRules) -> FloatArray:
+    """Return the day of the next PD that is late enough to confirm the first."""
+    return visits.first_day(visits.called("PD") & (visits.day >= first[visits.patient] + rules.confirm_days))
+
+
+def _status(
+    given: VisitsOfPatients,
+    best: BestResponse,
+    seen: NDArray[np.bool_],
+    *,
+    rules: ResponseRules,
+    excluded: Mapping[int, str],
+) -> object:
+    words = [
         "ok",
         "no visit recorded",
         "no visit after baseline",
         f"stable disease for less than {rules.min_sd_days} days after baseline",
         "no adequate visit after baseline",
-    )
-    followed = visits.any(np.ones(len(visits.day), dtype=bool))
+        NO_BASELINE,
+    ]
+    followed = given.called.any(np.ones(len(given.called.day), dtype=bool))
     unclear = best.best == BEST.index("NE")
-    code = np.select([~seen, ~unclear, ~followed, best.stable_too_short], [1, 0, 2, 3], default=4)
+    code = np.select(
+        [~seen, ~unclear, given.without_baseline, ~followed, best.stable_too_short], [1, 0, 5, 2, 3], default=4
+    )
+    for patient, status in excluded.items():
+        code[patient] = len(words)
+        words.append(status)
     return text(words, code)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import Cohort, marked
-from immunosarc.endpoints._contradictions import contradictions
-from immunosarc.endpoints._course_rules import ResponseRules
+from immunosarc.endpoints._conflicts import beside_lesions, exclusions, find_conflicts, of_patients, refuse
+from immunosarc.endpoints._course_rules import ResponseRules, chosen_rules
 from immunosarc.endpoints._follow_up import overall_survival
-from immunosarc.endpoints._from_visits import filled_from_visits
-from immunosarc.errors import SchemaError, raise_together
+from immunosarc.endpoints._from_visits import FromVisits, filled_from_visits
 
 __all__ = ["RULE_SET", "derive"]
 
@@ -24,7 +24,13 @@ _RESPONDERS = ("CR", "PR")
 _CONTROLLED = (*_RESPONDERS, "SD")
 
 
-def derive(cohort: Cohort, *, rules: ResponseRules | None = None, reader: str | None = None) -> pd.DataFrame:
+def derive(
+    cohort: Cohort,
+    *,
+    rules: ResponseRules | str | None = None,
+    reader: str | None = None,
+    on_conflict: Literal["raise", "exclude_patient"] = "raise",
+) -> pd.DataFrame:
     r"""Say for each patient whether the tumor responded, and how long the patient did well.
 
     Rules ``ready_made/1``: the best response and the progression-free days were read by the
@@ -54,10 +60,14 @@ def derive(cohort: Cohort, *, rules: ResponseRules | None = None, reader: str | 
     cohort : Cohort
         ``patients`` may hold any of the ready-made columns of ``schema.PATIENTS``; an absent
         column means missing for everybody. Left unchanged.
-    rules : ResponseRules, optional
-        The protocol's choices for what is derived from visits.
+    rules : ResponseRules or str, optional
+        The protocol's choices for what is derived from visits, or the name of a rule set of
+        ``endpoints.RULE_SETS``.
     reader : str, optional
         Whose lesions or calls count; needed when the visits have several readers.
+    on_conflict : {"raise", "exclude_patient"}
+        What to do with patients whose rows contradict each other (:func:`find_conflicts`): stop with
+        all of them, or leave every value of these patients missing, with the contradiction as status.
 
     Returns
     -------
@@ -68,9 +78,9 @@ def derive(cohort: Cohort, *, rules: ResponseRules | None = None, reader: str | 
     Raises
     ------
     SchemaError
-        When the dates of a patient contradict each other, with every such patient: alive after
-        death, follow-up beyond death or beyond the data cut, ``os_days`` against ``death_day``; or
-        when the rows of the visits do, see :func:`derive_recist` and :func:`derive_course`.
+        When rows contradict each other, with every patient, table and row: alive after death,
+        follow-up or visits beyond death or beyond the data cut, ``os_days`` against ``death_day``, and
+        all else that :func:`find_conflicts` looks for.
 
     Examples
     --------
@@ -84,15 +94,10 @@ def derive(cohort: Cohort, *, rules: ResponseRules | None = None, reader: str | 
     >>> outcomes["pfs6_status"].tolist()
     ['ok', 'censored progression-free on day 126, before day 183']
     """
-    patients, added = filled_from_visits(
-        _with_every_column(cohort.patients), cohort, rules=rules or ResponseRules(), reader=reader
-    )
-    raise_together(
-        SchemaError,
-        "table 'patients'",
-        contradictions(patients),
-        cure="Correct the dates in the source; every day counts from the first dose = day 1.",
-    )
+    chosen = chosen_rules(rules)
+    given = filled_from_visits(_with_every_column(cohort.patients), cohort, rules=chosen, reader=reader)
+    excluded = _excluded(cohort, given, on_conflict)
+    patients = _without(given.patients, excluded.index)
     outcomes = pd.concat(
         [
             patients["best_overall_response"],
@@ -101,10 +106,46 @@ def derive(cohort: Cohort, *, rules: ResponseRules | None = None, reader: str | 
             _progression_free_at_six_months(patients),
             _survival(patients),
             patients[["treatment_related_grade_3_4", "immune_event_immunosuppression"]],
+            _response_times(given.course, excluded.index),
         ],
         axis=1,
-    ).assign(rule_set=(RULE_SET + " + " + added).fillna(RULE_SET))
+    ).assign(rule_set=(RULE_SET + " + " + given.added).fillna(RULE_SET))
+    for name in (
+        column for column in schema.OUTCOMES.columns if column.endswith("_status") and column in outcomes
+    ):
+        outcomes[name] = outcomes[name].mask(outcomes.index.isin(excluded.index), excluded.reindex(outcomes.index))
     return marked(schema.OUTCOMES.check(outcomes), simulated=cohort.simulated)
+
+
+def _excluded(cohort: Cohort, given: FromVisits, on_conflict: str) -> pd.Series:
+    """Return the status of the patients whose rows contradict each other, or stop with all of them."""
+    found = [*beside_lesions(cohort), *of_patients(given.patients)]
+    if on_conflict == "raise":
+        among_lesions = len(given.excluded) > 0
+        every = find_conflicts(cohort).itertuples(index=False, name=None) if among_lesions else ()
+        refuse([*every, *found])
+    return exclusions(found).combine_first(given.excluded)
+
+
+def _without(patients: pd.DataFrame, excluded: pd.Index) -> pd.DataFrame:
+    """Return the patients, with nothing recorded of those who are left out."""
+    if excluded.empty:
+        return patients
+    return patients.where(_kept(patients, excluded), axis=0)
+
+
+def _response_times(course: pd.DataFrame | None, excluded: pd.Index) -> pd.DataFrame | None:
+    """Return when the response came and how long it held, where visits say so."""
+    if course is None:
+        return None
+    times = course[["best_overall_response_confirmed", "pfs_reason", "ttr_days", "dor_days", "dor_event"]]
+    months = times[["ttr_days", "dor_days"]] / schema.DAYS_PER_MONTH
+    named = months.rename(columns=lambda name: name.replace("_days", "_time"))
+    return times.join(named).where(_kept(times, excluded), axis=0)
+
+
+def _kept(table: pd.DataFrame, excluded: pd.Index) -> pd.Series:
+    return pd.Series(~table.index.isin(excluded), index=table.index)
 
 
 def _with_every_column(patients: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,23 @@ from numpy.typing import NDArray
 from immunosarc import schema
 from immunosarc.endpoints._segments import Segments
 
-__all__ = ["MICROMETERS", "UNKNOWN", "LesionRows", "Problems", "lesion_rows", "note"]
+__all__ = ["MICROMETERS", "UNKNOWN", "Contradiction", "LesionRows", "Problems", "lesion_rows", "note"]
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 TextArray = NDArray[np.object_]
-Problems = dict[int, list[str]]
+
+
+class Contradiction(NamedTuple):
+    """What contradicts what, and where: position of the row in its table, 0 = first."""
+
+    words: str
+    table: str
+    row: int
+
+
+Problems = dict[int, list[Contradiction]]
+"""By code of the patient."""
 
 MICROMETERS = 1000
 """Per millimeter: sizes are whole numbers, so that exactly -30% is -30%."""
@@ -42,6 +53,8 @@ class LesionRows:
         ``UNKNOWN``.
     nodal, pet, changed_method : ndarray of bool
         Of each row: a lymph node; seen on PET alone; imaged otherwise than at first.
+    source : ndarray of int
+        Position of each row in the table it came from.
     visits : Segments
         One entry per visit, one segment per series.
     day : ndarray of int
@@ -63,6 +76,7 @@ class LesionRows:
     nodal: BoolArray
     pet: BoolArray
     changed_method: BoolArray
+    source: IntArray
     visits: Segments
     day: IntArray
     listed: BoolArray
@@ -95,7 +109,7 @@ class LesionRows:
         return total.astype(np.int64)
 
 
-_PER_ROW = 9
+_PER_ROW = 10
 
 
 def lesion_rows(lesions: pd.DataFrame, assessments: pd.DataFrame | None) -> tuple[LesionRows, Problems]:
@@ -112,7 +126,8 @@ def lesion_rows(lesions: pd.DataFrame, assessments: pd.DataFrame | None) -> tupl
     patient, patients = _codes([table["patient_id"] for table in tables])
     reader, readers = _codes([_text(table, "reader") for table in tables])
     days = np.concatenate([table["study_day"].to_numpy() for table in tables])
-    problems = _day_problems(patient, days)
+    problems = _day_problems(patient, days, len(lesions))
+    _unit_problems(lesions, patient, problems)
     slots = len(readers) + 1
     key = ((patient * slots + reader + 1) << _DAY_BITS) + np.clip(days, 1 - _DAY_ZERO, _DAY_ZERO - 1).astype(
         np.int64
@@ -132,6 +147,7 @@ def lesion_rows(lesions: pd.DataFrame, assessments: pd.DataFrame | None) -> tupl
         nodal=_nodal(lesions),
         pet=_pet_alone(lesions),
         changed_method=np.zeros(len(lesions), dtype=bool),
+        source=np.arange(len(lesions)),
         visits=visits,
         day=(key & (2 * _DAY_ZERO - 1)) - _DAY_ZERO,
         listed=np.bincount(visit, minlength=len(key)) > 0,
@@ -171,10 +187,22 @@ def _recoded(column: pd.Series, words: list[str]) -> IntArray:
     return codes
 
 
-def _day_problems(patient: IntArray, days: NDArray[np.float64]) -> Problems:
-    wrong = (days != np.floor(days)) | (np.abs(days) >= _DAY_ZERO)
-    first = dict(zip(patient[wrong][::-1].tolist(), days[wrong][::-1].tolist(), strict=True))
-    return {one: [f"study_day {day:g} is not a whole day of a trial"] for one, day in sorted(first.items())}
+def _day_problems(patient: IntArray, days: NDArray[np.float64], n_lesions: int) -> Problems:
+    wrong = np.flatnonzero((days != np.floor(days)) | (np.abs(days) >= _DAY_ZERO))
+    problems: Problems = {}
+    for i in wrong:
+        table, row = ("lesions", int(i)) if i < n_lesions else ("assessments", int(i) - n_lesions)
+        words = f"study_day {days[i]:g} is not a whole day of a trial"
+        problems.setdefault(int(patient[i]), []).append(Contradiction(words, table, row))
+    return problems
+
+
+def _unit_problems(lesions: pd.DataFrame, patient: IntArray, problems: Problems) -> None:
+    unit = _text(lesions, "diameter_unit")
+    strange = unit.notna() & (unit != "mm")
+    for i in np.flatnonzero(strange.to_numpy(dtype=bool)):
+        words = f"diameter in {unit.iloc[i]!r}, need mm"
+        problems.setdefault(int(patient[i]), []).append(Contradiction(words, "lesions", int(i)))
 
 
 def _names(lesions: pd.DataFrame) -> tuple[IntArray, IntArray, TextArray]:
@@ -241,8 +269,8 @@ def note(problems: Problems, rows: LesionRows, row: int, words: str) -> None:
         reader=f" (reader {reader})" if reader is not None else "",
     )
     lines = problems.setdefault(int(rows.patient[series]), [])
-    if said not in lines:
-        lines.append(said)
+    if said not in [line.words for line in lines]:
+        lines.append(Contradiction(said, "lesions", int(rows.source[row])))
 
 
 def _changed(rows: LesionRows, imaging: NDArray[Any]) -> BoolArray:

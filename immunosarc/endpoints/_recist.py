@@ -26,7 +26,7 @@ from immunosarc.endpoints._visit_calls import (
 from immunosarc.endpoints._visit_reasons import VisitReasons, text
 from immunosarc.errors import SchemaError, raise_together
 
-__all__ = ["RECIST_RULES", "derive_recist"]
+__all__ = ["RECIST_RULES", "derive_recist", "lesion_conflicts"]
 
 IntArray = NDArray[np.int64]
 
@@ -95,11 +95,7 @@ def derive_recist(
     >>> visits["status"].tolist()
     ['baseline', 'ok', 'ok', 'ok']
     """
-    looked = checked_table(schema.LESIONS, lesions)
-    called = None if assessments is None else checked_table(schema.ASSESSMENTS, assessments)
-    rows, problems = lesion_rows(looked, called)
-    base = baseline_visits(rows)
-    note_conflicts(rows, base, problems)
+    called, base, problems, rows = _read(lesions, assessments)
     if on_conflict == "raise":
         raise_together(SchemaError, "table 'lesions'", _in_words(problems, rows), cure=_CURE)
     visits, against_baseline = _visit_table(rows, base, problems)
@@ -113,7 +109,39 @@ _CURE = (
 
 
 def _in_words(problems: Problems, rows: LesionRows) -> list[str]:
-    return [f"{rows.patients[patient]}: {line}" for patient, lines in sorted(problems.items()) for line in lines]
+    return [
+        f"{rows.patients[patient]}: {line.words} (table '{line.table}', row {line.row})"
+        for patient, lines in sorted(problems.items())
+        for line in lines
+    ]
+
+
+def lesion_conflicts(lesions: pd.DataFrame, assessments: pd.DataFrame | None) -> list[tuple[str, str, int, str]]:
+    """Return patient, table, row and words of every contradiction among the lesions.
+
+    Parameters
+    ----------
+    lesions, assessments : DataFrame
+        See :func:`derive_recist`.
+    """
+    _, _, problems, rows = _read(lesions, assessments)
+    return [
+        (str(rows.patients[patient]), line.table, line.row, line.words)
+        for patient, lines in sorted(problems.items())
+        for line in lines
+    ]
+
+
+def _read(
+    lesions: pd.DataFrame, assessments: pd.DataFrame | None
+) -> tuple[pd.DataFrame | None, IntArray, Problems, LesionRows]:
+    """Check both tables; return what was called, the baseline visits, what contradicts itself, and the rows."""
+    looked = checked_table(schema.LESIONS, lesions)
+    called = None if assessments is None else checked_table(schema.ASSESSMENTS, assessments)
+    rows, problems = lesion_rows(looked, called)
+    base = baseline_visits(rows)
+    note_conflicts(rows, base, problems)
+    return called, base, problems, rows
 
 
 def _visit_table(rows: LesionRows, base: IntArray, problems: Problems) -> tuple[pd.DataFrame, Any]:

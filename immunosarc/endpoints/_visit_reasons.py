@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from immunosarc.endpoints._lesion_rows import LesionRows, Problems
 from immunosarc.endpoints._visit_calls import NonTargetCalls, TargetCalls
 
-__all__ = ["VisitReasons", "text"]
+__all__ = ["EXCLUDED", "NO_BASELINE", "VisitReasons", "text"]
+
+EXCLUDED = "excluded: "
+"""How the status of a patient begins whose rows contradict each other."""
+
+NO_BASELINE = "no baseline visit on or before day 1"
+"""The status of the visits of a series that has no baseline."""
 
 IntArray = NDArray[np.int64]
 
@@ -21,7 +27,7 @@ _WORDS = (
     "ok",
     "baseline",
     "screening: a later visit is the baseline",
-    "no baseline visit on or before day 1",
+    NO_BASELINE,
     "no lesion at baseline",
     "no lesion was listed at this visit",
     "sum of diameters at baseline is 0",
@@ -104,5 +110,5 @@ class VisitReasons:
         out = np.isin(patient, list(problems))
         for one, lines in problems.items():
             self.code[patient == one] = len(self.words)
-            self.words.append("excluded: " + "; ".join(lines))
+            self.words.append(EXCLUDED + "; ".join(line.words for line in lines))
         return out

@@ -6,27 +6,44 @@ from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
+from immunosarc.features._lineage import lineage_guard
+from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
-from immunosarc.features._qc import sample_quality
+from immunosarc.features._placed_change import placed_change
+from immunosarc.features._profiles import CellProfiles, read_cell_profiles, signature_matrix
+from immunosarc.features._purity import estimate_purity
+from immunosarc.features._qc import qc
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
+from immunosarc.features._reference_file import read_reference, write_reference
 from immunosarc.features._score import coverage, score, signatures
+from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
 
 __all__ = [
     "DECONVOLUTION",
     "SCORING",
+    "CellProfiles",
     "Population",
     "Reference",
     "Rules",
     "applicability",
     "build_reference",
+    "check_units",
     "classify",
     "convert",
     "coverage",
     "deconvolve",
+    "estimate_purity",
+    "lineage_guard",
+    "normalize",
     "place",
-    "sample_quality",
+    "placed_change",
+    "qc",
+    "read_cell_profiles",
+    "read_reference",
     "sarcoma_reference",
     "score",
+    "signature_matrix",
     "signatures",
+    "write_reference",
 ]

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from immunosarc import catalog
 from immunosarc.errors import CoverageError, ImmunosarcError, UnitError, did_you_mean
-from immunosarc.features._parts import LISTED, Genes, kernel_parts, pairs_found, read
+from immunosarc.features._parts import LISTED, Genes, kernel_parts, n_sets, pairs_found, read, sets_found
 from immunosarc.features._scoring import Bools, Floats, varies
 from immunosarc.features._units import log_expression, unit_of
 
@@ -157,6 +157,10 @@ class Alignment:
             found = [len(pairs_found(signature, usable)) for signature in self.sets.values()]
             listed = [len(signature.pairs) for signature in self.sets.values()]
             shares.append(Share("pairs", np.array(found, dtype=np.int64), np.array(listed, dtype=np.int64)))
+        if "sets" in self.record.roles:
+            found = [len(sets_found(signature, usable)) for signature in self.sets.values()]
+            listed = [n_sets(signature) for signature in self.sets.values()]
+            shares.append(Share("sets", np.array(found, dtype=np.int64), np.array(listed, dtype=np.int64)))
         return tuple(shares)
 
     def refuse_if_nothing_is_covered(self) -> None:
@@ -201,7 +205,7 @@ class Share:
     Attributes
     ----------
     noun : str
-        ``genes``, ``down``, ``housekeeping`` or ``pairs``.
+        ``genes``, ``down``, ``housekeeping``, ``pairs`` or ``sets``.
     found, size : ndarray of int, shape (n_signatures,)
         Usable and listed.
     """

@@ -14,6 +14,7 @@ from immunosarc import catalog, schema
 from immunosarc.errors import ImmunosarcError
 from immunosarc.features._alignment import Alignment, align
 from immunosarc.features._coverage import coverage_rows
+from immunosarc.features._lineage import conflicts_of, histologies_in_conflict
 from immunosarc.features._published import published_alignments, published_coverage
 from immunosarc.features._scoring import SCORING, Floats
 
@@ -59,7 +60,8 @@ def applicability(
     -------
     DataFrame
         ``schema.APPLICABILITY``, one row per signature. ``depends_on`` is ``"sample"`` when a score stays the same
-        whoever else is in the table. ``lineage_conflict`` counts genes that sarcoma cells themselves make.
+        whoever else is in the table. ``lineage_conflict`` lists genes that sarcoma cells themselves make,
+        after the histology or ``any``; :func:`lineage_guard` scores without them.
         ``loss_correlation`` compares the samples' order with and without the lost genes; it is missing
         for a single gene, for scores built of pairs or elements, and with fewer than 5 samples.
 
@@ -115,7 +117,7 @@ def _card(
         "direction": signature.direction,
         "platform_fit": "; ".join(misfit) or "ok",
         "sex_linked": ", ".join(_flagged(signature, "y_linked")),
-        "lineage_conflict": ", ".join(_flagged(signature, "sarcoma_cell_intrinsic_risk")),
+        "lineage_conflict": _lineage(signature),
         "loss_correlation": correlation,
         "loss_correlation_low": correlation_low,
         "coverage_rule": record.coverage_rule,
@@ -124,6 +126,15 @@ def _card(
         "reference": record.reference,
         "oracle": record.oracle,
     }
+
+
+def _lineage(signature: catalog.Signature) -> str:
+    everywhere = conflicts_of(signature, "")
+    found = [f"any: {', '.join(everywhere)}"] if everywhere else []
+    for histology in histologies_in_conflict():
+        own = [gene for gene in conflicts_of(signature, histology) if gene not in everywhere]
+        found += [f"{histology}: {', '.join(own)}"] if own else []
+    return "; ".join(found)
 
 
 def _flagged(signature: catalog.Signature, flag: str) -> list[str]:

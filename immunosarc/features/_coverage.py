@@ -22,6 +22,7 @@ _UNUSED = {
     "pairs": ("pairs", "its {} pairs are not used"),
 }
 _NOUNS = {"genes": "genes", "down": "down genes", "housekeeping": "housekeeping genes", "pairs": "pairs"}
+_NOUNS |= {"sets": "sets"}
 
 
 def coverage_rows(aligned: Alignment) -> list[dict[str, Any]]:

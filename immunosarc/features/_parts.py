@@ -12,7 +12,7 @@ from immunosarc.catalog import Signature, load_signatures
 from immunosarc.features._composites import Part
 from immunosarc.features._scoring import Bools, Floats
 
-__all__ = ["LISTED", "Genes", "kernel_parts", "pairs_found", "read"]
+__all__ = ["LISTED", "Genes", "kernel_parts", "n_sets", "pairs_found", "read", "sets_found"]
 
 LISTED = ("genes", "down")
 """The parts whose genes count for or against a score; housekeeping genes do neither."""
@@ -32,6 +32,7 @@ class Genes:
     def __init__(self, names: Iterable[str], usable: frozenset[str]) -> None:
         listed = [str(name) for name in names]
         self.size = len(listed)
+        self.usable = usable
         self._place = {name: place for place, name in enumerate(listed) if name in usable}
 
     def places(self, genes: Iterable[str]) -> NDArray[np.int64]:
@@ -52,6 +53,10 @@ def read(signature: Signature, part: str) -> Any:
         return signature.genes_down or _held_against(signature)
     if part == "pairs":
         return tuple(gene for pair in signature.pairs for gene in pair)
+    if part == "sets":
+        return tuple(dict.fromkeys(gene for genes in _sets_of(signature) for gene in genes))
+    if part == "centroids":
+        return tuple(gene for gene in signature.centroids if gene != "classes")
     return getattr(signature, part, ())  # what is derived, such as n_pairs, names no genes
 
 
@@ -60,12 +65,43 @@ def pairs_found(signature: Signature, usable: frozenset[str]) -> list[tuple[str,
     return [pair for pair in signature.pairs if usable.issuperset(pair)]
 
 
+def sets_found(signature: Signature, usable: frozenset[str]) -> list[tuple[str, ...]]:
+    """Return the usable genes of those sets of which at least half are usable."""
+    found = [(genes, tuple(gene for gene in genes if gene in usable)) for genes in _sets_of(signature)]
+    return [known for genes, known in found if known and 2 * len(known) >= len(genes)]
+
+
+def n_sets(signature: Signature) -> int:
+    """Return how many sets a signature consists of."""
+    return len(_sets_of(signature))
+
+
 def kernel_parts(
     signatures: Sequence[Signature], genes: Genes, roles: Iterable[str]
 ) -> tuple[Bools, dict[str, Any]]:
     """Return membership and the named parts, as a kernel takes them."""
     members = genes.marks([signature.genes for signature in signatures])
     return members, {role: _MAKERS[role](signatures, genes) for role in roles}
+
+
+def _sets_of(signature: Signature) -> list[tuple[str, ...]]:
+    return [element["genes"] for elements in signature.classes.values() for element in elements.values()]
+
+
+def _sets(signatures: Sequence[Signature], genes: Genes) -> list[list[NDArray[np.int64]]]:
+    return [[genes.places(known) for known in sets_found(one, genes.usable)] for one in signatures]
+
+
+def _centroids(
+    signatures: Sequence[Signature], genes: Genes
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Gene positions, and the centroids of the low and the high class at them."""
+    found = []
+    for signature in signatures:
+        here = [gene for gene in read(signature, "centroids") if len(genes.places([gene]))]
+        values = np.array([signature.centroids[gene] for gene in here], dtype=np.float64).reshape(-1, 2)
+        found.append((genes.places(here), values))
+    return found
 
 
 def _held_against(signature: Signature) -> tuple[str, ...]:
@@ -125,4 +161,6 @@ _MAKERS: Mapping[str, Callable[[Sequence[Signature], Genes], Any]] = {
     "pairs": _pairs,
     "n_pairs": _n_pairs,
     "parts": _elements,
+    "sets": _sets,
+    "centroids": _centroids,
 }

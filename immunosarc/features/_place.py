@@ -18,7 +18,7 @@ from immunosarc.features._units import unit_of
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["place"]
+__all__ = ["place", "residual_length_correlation"]
 
 _REFUSED_PLATFORMS = ("nanostring", "exome_capture", "ribo_depleted", "microarray")
 _GUARDS = ("measured", "declared")
@@ -104,6 +104,11 @@ class _Fit:
 def _refuse_what_has_no_place(adata: anndata.AnnData, reference: Reference) -> None:
     unit, platform = unit_of(adata), adata.uns["immunosarc"].get("platform", "")
     scored = unit_of(scored_assay(adata))
+    if how := adata.uns["immunosarc"].get("normalized"):
+        raise UnitError(
+            f"the assay is {how}-normalized: a sample's numbers depend on its company, so it has no place on a "
+            "frozen reference. Give the values as quantified."
+        )
     if scored != reference.unit:
         wanted = reference.unit.removeprefix("log2_")
         raise UnitError(
@@ -150,7 +155,7 @@ def _examine(values: pd.Series, reference: Reference, *, guard: str, gene_length
     expressed = (usual > rules.expressed_from) & ~shared.isin(markers)
     factor = _median_log2_ratio(here[expressed], usual[expressed])
     r_reference = _correlation(here, usual)
-    r_length = _length_correlation(here - usual, gene_lengths)
+    r_length = residual_length_correlation(here - usual, gene_lengths)
     notes = []
     if np.isnan(r_length):
         notes.append("length check not done: pass gene_lengths")
@@ -176,7 +181,8 @@ def _median_log2_ratio(here: pd.Series, usual: pd.Series) -> float:
     return float(np.median(logs - np.log2(np.exp2(usual.to_numpy(dtype=float)) - 1.0)))
 
 
-def _length_correlation(residual: pd.Series, gene_lengths: pd.Series | None) -> float:
+def residual_length_correlation(residual: pd.Series, gene_lengths: pd.Series | None) -> float:
+    """Return how a sample's residual from a mean profile goes with log2 gene length; NaN below 1,000 genes."""
     if gene_lengths is None:
         return float("nan")
     known = gene_lengths[gene_lengths > 0].dropna()

@@ -23,6 +23,9 @@ _CALL = "per_gene_call"
 _EXPRESSED = 1.0
 """TPM from which a gene is called expressed."""
 
+_SUPPLIED = ("classes", "centroids")
+"""Parts that a user may have to supply."""
+
 _WHY_NOT = {
     "nearest_centroid": "a class scheme, not a score",
     "nearest_centroid_spearman": "needs user input: training centroids",
@@ -84,13 +87,11 @@ def published_alignments(
 ) -> list[Alignment]:
     """Return one alignment for each method that a published form names."""
     given, logged = unit_of(adata), scored_assay(adata)
-    kinds = dict.fromkeys(
-        one.method for one in signatures.values() if one.method in SCORING and one.method != "published"
-    )
+    kinds = dict.fromkeys(one.method for one in signatures.values() if one.method in SCORING and not _why_not(one))
     return [
         align(
             logged,
-            catalog.Signatures([one for one in signatures.values() if one.method == kind]),
+            catalog.Signatures([one for one in signatures.values() if one.method == kind and not _why_not(one)]),
             SCORING[kind],
             min_coverage=min_coverage,
             given_unit=given,
@@ -142,6 +143,11 @@ def _uncounted(adata: anndata.AnnData, signature: catalog.Signature) -> dict[str
 
 
 def _why_not(signature: catalog.Signature) -> str:
+    """Why no kernel gives the published form; nothing where one does, or could with a better assay."""
+    if signature.method in SCORING and signature.method != "published":
+        needs = [part for part in SCORING[signature.method].requires if part in _SUPPLIED]
+        if all(getattr(signature, part) for part in needs):
+            return ""
     return _WHY_NOT.get(signature.method, f"method {signature.method} is not offered")
 
 

@@ -1,180 +1,112 @@
-"""Quality before any test: how much was read, whose sample it seems to be, and what stands apart."""
+"""Quality before any test: units, batches, and every sample; nothing is left out or corrected."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from immunosarc.cohort import Cohort
-from immunosarc.features._alignment import dense
-from immunosarc.features._units import log_expression, unit_of
+from immunosarc import schema
+from immunosarc.cohort import Cohort, marked
+from immunosarc.features._batches import batch_checks
+from immunosarc.features._sample_quality import sample_concerns, sample_quality
+from immunosarc.features._unit_check import check_units
 
-__all__ = ["sample_quality"]
+__all__ = ["qc"]
 
-FloatArray = NDArray[np.float64]
+_READY_MADE = ("score", "fraction")
+_EXPECTED = {
+    "library_size": "as many reads as the others",
+    "detected_genes": "as many genes as in the others",
+    "sex_by_expression": "the sex of the clinical table",
+    "partner_rank": "1: no stranger's sample resembles it more than the patient's own other sample",
+    "median_correlation": "as like the others as they are like each other",
+}
+_WITHOUT = {
+    "library_size": "the unit is not counts",
+    "detected_genes": "no values",
+    "sex_by_expression": "XIST or every Y gene is absent or undecided",
+    "partner_rank": "no pair, or fewer than 5 pairs",
+    "median_correlation": "fewer than 5 samples of its timepoint",
+}
 
-_Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "EIF1AY", "UTY", "USP9Y", "ZFY")
-_X_GENE = "XIST"
-_FAR = 4.0
-_TO_SIGMA = 1.4826
-_LEAST = 0.01  # of the median: where nearly all are equal, the spread is no yardstick
-_VARIABLE = 1000
-_FEWEST = 5
 
+def qc(
+    cohort: Cohort,
+    outcomes: pd.DataFrame | None = None,
+    *,
+    gene_lengths: pd.Series | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return what speaks against the data before they are used: wrong unit, sex, patient or batch.
 
-def sample_quality(cohort: Cohort, assay: str = "rna") -> pd.DataFrame:
-    """Return what speaks against a sample before it is used: little read, the wrong sex, the wrong patient.
-
-    Nothing is left out or corrected; a concern is a reason to ask the laboratory. The sex is read from
-    XIST against the genes of the Y chromosome that the assay has: the higher mean wins (log2 scale).
-    A swap shows in pairs: a patient's samples before and on treatment resemble each other more than
-    those of strangers, so the correlation of the pair (the 1,000 most variable genes, each centered
-    within its timepoint) is ranked among those of the same samples with every other patient's.
+    Nothing is left out or corrected; a concern is a reason to ask the laboratory. Of each expression
+    assay: the unit (:func:`check_units`). Of the batches: whether they can be told from timepoint
+    and response. Of each sample: reads and genes seen (more than 4 robust standard deviations below
+    the median is of concern); sex, read from XIST against the genes of the Y chromosome; resemblance
+    to the other samples; and whether the samples before and on treatment of a patient resemble each
+    other more than those of strangers (the 1,000 most variable genes, each centered within its
+    timepoint; the correlation of the pair is ranked among those with every other patient's).
 
     Parameters
     ----------
     cohort : Cohort
-    assay : str, default "rna"
-        Expression in any unit but scores and fractions.
+    outcomes : DataFrame, optional
+        ``schema.OUTCOMES``, for batches that go with response.
+    gene_lengths : Series, optional
+        Gene symbol to exon length, for the unit check.
+    seed : int
+        For the permutation p of the batches.
 
     Returns
     -------
     DataFrame
-        Index ``sample_id``; ``patient_id``, ``timepoint``; ``library_size`` (counts only);
-        ``detected_genes`` (above the lowest value that the unit has); ``sex_by_expression``
-        (missing without XIST or without a Y gene); ``partner_rank`` (1 = no stranger resembles it
-        more; missing without a pair or with fewer than 5 pairs); ``median_correlation`` with all
-        other samples of its timepoint; and ``concerns``, sentences joined by ``"; "``, empty when
-        nothing is wrong. Outliers are more than 4 robust standard deviations below the median.
+        ``schema.QC``, one row for each check of each assay, of the batches and of each sample;
+        ``status`` is ``"ok"``, the concern, or why it was not assessed.
 
     Raises
     ------
     UnitError
-        When the assay holds no expression.
-    UnknownNameError
-        When there is no such assay.
+        When an assay holds numbers that its unit cannot have.
 
     Examples
     --------
     >>> from immunosarc.simulate import simulate_cohort
-    >>> table = sample_quality(simulate_cohort(seed=7))
-    >>> int((table["partner_rank"] == 1).sum()) > 0
+    >>> table = qc(simulate_cohort(seed=7))
+    >>> table.query("check == 'partner_rank' and value == 1").shape[0] > 0
     True
     """
-    adata = cohort[assay]
-    unit = unit_of(adata)
-    logs = pd.DataFrame(dense(log_expression(adata).X), index=adata.obs_names.astype(str), columns=adata.var_names)
-    about = cohort.samples.reindex(logs.index)
-    raw = dense(adata.X)
-    table = pd.DataFrame(
-        {
-            "patient_id": about["patient_id"],
-            "timepoint": about["timepoint"],
-            "library_size": raw.sum(axis=1) if unit == "counts" else np.nan,
-            "detected_genes": (raw > np.nanmin(raw)).sum(axis=1)
-            if unit.startswith("log2")
-            else (raw > 0).sum(axis=1),
-            "sex_by_expression": _sex(logs),
-            "partner_rank": _partner_ranks(logs, about),
-            "median_correlation": _median_correlations(logs, about["timepoint"]),
-        },
-        index=logs.index.rename("sample_id"),
-    )
-    table["concerns"] = _concerns(table, cohort)
-    return table
-
-
-def _sex(logs: pd.DataFrame) -> pd.Series:
-    y_genes = [gene for gene in _Y_GENES if gene in logs.columns]
-    if _X_GENE not in logs.columns or not y_genes:
-        return pd.Series(pd.NA, index=logs.index, dtype="string")
-    difference = logs[_X_GENE] - logs[y_genes].mean(axis=1, skipna=False)
-    called = pd.Series(np.where(difference > 0, "female", "male"), index=logs.index, dtype="string")
-    return called.mask(difference.isna() | (difference == 0))
-
-
-def _variable_genes(logs: pd.DataFrame) -> FloatArray:
-    """Return the most variable genes without gaps."""
-    values = logs.to_numpy(dtype=float)
-    values = values[:, ~np.isnan(values).any(axis=0)]
-    order = np.argsort(-values.var(axis=0), kind="stable")
-    return values[:, order[:_VARIABLE]]
-
-
-def _standardized(values: FloatArray) -> FloatArray:
-    """Return rows of length 1 around their mean, so that products are correlations."""
-    centered = values - values.mean(axis=1, keepdims=True)
-    length = np.sqrt((centered**2).sum(axis=1, keepdims=True))
-    return np.divide(centered, length, out=np.full_like(centered, np.nan), where=length > 0)
-
-
-def _partner_ranks(logs: pd.DataFrame, about: pd.DataFrame) -> pd.Series:
-    """Return how many samples of the other timepoint are at least as like as the patient's own."""
-    ranks = pd.Series(np.nan, index=logs.index)
-    values = _variable_genes(logs)
-    sides = []
-    for timepoint in ("pre", "on"):
-        rows = np.flatnonzero((about["timepoint"] == timepoint).to_numpy(dtype=bool))
-        patients = about["patient_id"].to_numpy()[rows]
-        single = rows[~pd.Series(patients).duplicated(keep=False).to_numpy()]
-        sides.append(pd.Series(single, index=about["patient_id"].to_numpy()[single]))
-    shared = sides[0].index.intersection(sides[1].index)
-    if len(shared) < _FEWEST:
-        return ranks
-    first, second = (side[shared].to_numpy() for side in sides)
-    before, after = (_standardized(values[side] - values[side].mean(axis=0)) for side in (first, second))
-    alike = before @ after.T
-    own = np.diag(alike)
-    ranks.iloc[first] = (alike >= own[:, None]).sum(axis=1)
-    ranks.iloc[second] = (alike >= own[None, :]).sum(axis=0)
-    return ranks
-
-
-def _median_correlations(logs: pd.DataFrame, timepoints: pd.Series) -> pd.Series:
-    medians = pd.Series(np.nan, index=logs.index)
-    values = _variable_genes(logs)
-    for timepoint in timepoints.dropna().unique():
-        rows = np.flatnonzero((timepoints == timepoint).to_numpy(dtype=bool))
-        if len(rows) < _FEWEST:
-            continue
-        unit = _standardized(values[rows])
-        alike = unit @ unit.T
-        np.fill_diagonal(alike, np.nan)
-        medians.iloc[rows] = np.nanmedian(alike, axis=1)
-    return medians
-
-
-def _low(values: pd.Series) -> NDArray[np.bool_]:
-    """Return which values are far below the median, in robust standard deviations."""
-    if values.isna().all():
-        return np.zeros(len(values), dtype=bool)
-    middle = values.median()
-    spread = max(_TO_SIGMA * (values - middle).abs().median(), _LEAST * abs(middle))
-    return ((values - middle) < -_FAR * spread).fillna(False).to_numpy(dtype=bool)
-
-
-def _concerns(table: pd.DataFrame, cohort: Cohort) -> list[str]:
-    found: list[list[str]] = [[] for _ in range(len(table))]
-    sizes = np.log2(table["library_size"].where(table["library_size"] > 0))
-    checks: list[tuple[Any, str]] = [
-        (_low(sizes) | (table["library_size"] == 0), "far fewer reads than the others"),
-        (_low(table["detected_genes"].astype(float)), "far fewer detected genes than the others"),
-        (_low(table["median_correlation"]), "resembles the others far less than they resemble each other"),
-        (_is_other_sex(table, cohort), "expression says another sex than the clinical table"),
-        (table["partner_rank"] > 1, "a stranger's sample resembles it more than the same patient's other sample"),
+    names = [
+        name
+        for name, adata in cohort.assays.items()
+        if adata.uns["immunosarc"]["level"] == "sample" and adata.uns["immunosarc"]["unit"] not in _READY_MADE
     ]
-    for wrong, words in checks:
-        for place in np.flatnonzero(np.asarray(wrong, dtype=bool)):
-            found[place].append(words)
-    return ["; ".join(words) for words in found]
+    rows: list[Any] = []
+    for name in names:
+        rows += check_units(cohort[name], gene_lengths=gene_lengths).assign(assay=name).to_dict("records")
+    if len(cohort.samples):
+        rows += batch_checks(cohort, outcomes, seed=seed)
+    for name in names:
+        wide = sample_quality(cohort, name)
+        for check, concern in sample_concerns(wide, cohort).items():
+            rows += _of_check(wide, check, concern).assign(level="sample", assay=name).to_dict("records")
+    table = pd.DataFrame(rows, columns=list(schema.QC.columns)) if rows else schema.QC.empty()
+    return marked(schema.QC.check(table), simulated=cohort.simulated)
 
 
-def _is_other_sex(table: pd.DataFrame, cohort: Cohort) -> NDArray[np.bool_]:
-    if "sex" not in cohort.patients:
-        return np.zeros(len(table), dtype=bool)
-    known = cohort.patients["sex"].reindex(table["patient_id"]).set_axis(table.index).astype("string")
-    read = table["sex_by_expression"]
-    return (known.notna() & read.notna() & (known != read).fillna(False)).to_numpy(dtype=bool)
+def _of_check(wide: pd.DataFrame, check: str, concern: pd.Series) -> pd.DataFrame:
+    read = wide[check]
+    numeric = pd.api.types.is_numeric_dtype(read.dtype)
+    status = pd.Series("ok", index=wide.index).mask(read.isna(), f"not assessed: {_WITHOUT[check]}")
+    columns: dict[str, Any] = {
+        "check": check,
+        "sample_id": wide.index,
+        "patient_id": wide["patient_id"],
+        "timepoint": wide["timepoint"],
+        "value": read.astype(float) if numeric else float("nan"),
+        "found": pd.NA if numeric else read,
+        "expected": _EXPECTED[check],
+        "concern": concern != "",
+        "status": status.mask(concern != "", concern),
+    }
+    return pd.DataFrame(columns, index=wide.index)

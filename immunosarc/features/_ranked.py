@@ -198,7 +198,8 @@ def estimate(expression: Floats, members: Bools) -> Floats:
     :func:`ssgsea` with the mean rank of ties as weight, not cut to a whole number, and positions shared by
     ties. The published tool first keeps 10,412 genes common to its platforms; here every gene of the assay
     counts, so hold the gene list fixed when numbers are compared. In sarcoma the tumor cells themselves make
-    the stromal genes. The published purity was fitted on one microarray platform and is not offered.
+    the stromal genes. The published purity, with its warning, is
+    :func:`immunosarc.features.estimate_purity`.
 
     Examples
     --------

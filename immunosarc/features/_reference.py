@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import catalog
-from immunosarc.errors import CoverageError, ImmunosarcError
+from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features._alignment import dense, scored_assay
 from immunosarc.features._scoring import Floats
 from immunosarc.features._units import unit_of
@@ -130,17 +130,24 @@ class Reference:
 
     @functools.cached_property
     def hash(self) -> str:
-        """SHA-256 of everything that decides a placement."""
+        """SHA-256 of everything that decides a placement or a class."""
+        content = {"data": self.data_hash, "rules": vars(self.rules)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()
+
+    @functools.cached_property
+    def data_hash(self) -> str:
+        """SHA-256 of the same without the rules, which people may set."""
         content: dict[str, Any] = {
             "unit": self.unit,
+            "platform": self.platform,
+            "n": self.n,
             "absolute": self.absolute,
             "populations": {name: vars(one) for name, one in self.populations.items()},
             "genes": {
                 str(gene): list(row) for gene, row in zip(self.genes.index, self.genes.to_numpy(), strict=True)
             },
-            "rules": vars(self.rules),
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=float).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"<Reference {self.name!r}: {self.n} samples, {self.unit}, {len(self.populations)} populations>"
@@ -219,6 +226,8 @@ def build_reference(
         With fewer than ``min_samples`` samples.
     CoverageError
         When no population is covered.
+    UnitError
+        When the samples were normalized to each other.
 
     Examples
     --------
@@ -230,6 +239,10 @@ def build_reference(
     """
     if adata.n_obs < min_samples:
         raise ImmunosarcError(f"a reference needs {min_samples} samples, the assay has {adata.n_obs}")
+    if how := adata.uns.get("immunosarc", {}).get("normalized"):
+        raise UnitError(
+            f"the assay is {how}-normalized: later samples cannot be made alike; give it as quantified"
+        )
     assay = scored_assay(adata)
     frame = pd.DataFrame(dense(assay.X), columns=[str(gene) for gene in assay.var_names])
     frame = frame.loc[:, frame.notna().any()]

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
-__all__ = ["check_block", "convert", "log_expression", "on_scored_scale", "scored_unit", "unit_of"]
+__all__ = [
+    "assay_lengths",
+    "check_block",
+    "convert",
+    "log_expression",
+    "on_scored_scale",
+    "scored_unit",
+    "unit_of",
+]
 
 _STEPS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("counts", "cpm"): counts_per_million,
@@ -55,7 +63,8 @@ def convert(
         One of ``schema.UNITS``. The unit that the assay has already gives a copy.
     lengths : Series or DataFrame, optional
         For counts to TPM: the length of every gene of the assay, in bases; or one row for each
-        sample, with the effective lengths that salmon and RSEM report.
+        sample, with the effective lengths that salmon and RSEM report. Those that the assay itself
+        carries (``layers["gene_length"]`` or ``var["gene_length"]``) unless given.
     library_size : {"total", "tmm"}
         For counts to CPM: the sum of a sample's reads, or that sum times its TMM factor.
 
@@ -89,6 +98,8 @@ def convert(
     if library_size not in LIBRARY_SIZES:
         hint = did_you_mean(library_size, LIBRARY_SIZES)
         raise UnknownNameError(f"unknown library_size {library_size!r}.{hint}")
+    if lengths is None and (unit, to) in _WITH_LENGTHS:
+        lengths = assay_lengths(adata)
     with_lengths = lengths is not None and (unit, to) in _WITH_LENGTHS
     if unit != to and (unit, to) not in _STEPS and not with_lengths:
         raise UnitError(f"cannot convert {unit} to {to}: {_why_not(unit, to)}")
@@ -100,6 +111,13 @@ def convert(
         about = {**adata.uns["immunosarc"], "unit": to, "converted_from": unit}
         result.uns["immunosarc"] = about | ({"library_size": "tmm"} if library_size == "tmm" else {})
     return result
+
+
+def assay_lengths(adata: anndata.AnnData) -> pd.Series | pd.DataFrame | None:
+    """Return the gene lengths that an assay carries, by gene or by sample and gene; None without."""
+    if "gene_length" in adata.layers:
+        return adata.to_df(layer="gene_length")
+    return adata.var.get("gene_length")
 
 
 def _refuse_idle(unit: str, to: str, *, lengths: bool, tmm: bool) -> None:
@@ -209,14 +227,26 @@ def check_block(block: sparse.csr_matrix, unit: str) -> None:
 
 
 def _check_numbers(adata: anndata.AnnData, unit: str) -> None:
-    stored = adata.X.data.reshape(1, -1) if sparse.issparse(adata.X) else adata.X
-    found = schema.unit_problems(np.asarray(stored, dtype=float), unit)
-    places = [
-        what if sparse.issparse(adata.X) else f"{what}: sample {adata.obs_names[row]}, gene {adata.var_names[col]}"
-        for what, row, col in found
-    ]
+    if sparse.issparse(adata.X):
+        places = _sparse_problems(adata, unit)
+    else:
+        found = schema.unit_problems(np.asarray(adata.X, dtype=float), unit)
+        places = [
+            f"{what}: sample {adata.obs_names[row]}, gene {adata.var_names[column]}" for what, row, column in found
+        ]
     cure = "Declare the unit that the numbers have."
     raise_together(UnitError, f"the assay of unit {unit!r}", places, cure=cure)
+
+
+def _sparse_problems(adata: anndata.AnnData, unit: str) -> list[str]:
+    """Look at the stored values and at the sums, without the zeros between."""
+    stored = np.asarray(adata.X.data.reshape(1, -1), dtype=float)
+    linear = adata.X.astype(float)
+    if unit.startswith("log2"):
+        linear.data = np.exp2(np.minimum(linear.data, schema.LOG_LIMIT)) - 1.0
+    sums = schema.sum_problems(np.asarray(linear.sum(axis=1)).ravel(), unit)
+    found = [what for what, _, _ in schema.value_problems(stored, unit)]
+    return found or [f"{what}: sample {adata.obs_names[row]}" for what, row in sums]
 
 
 def _why_not(unit: str, to: str) -> str:
@@ -228,5 +258,5 @@ def _why_not(unit: str, to: str) -> str:
         return "'log2' names no unit below the logarithm"
     lengths = [name.removeprefix("log2_") in _PER_LENGTH for name in (unit, to)]
     if lengths[0] != lengths[1]:
-        return "it needs the length of each gene, which the assay does not have; pass lengths = ... with counts"
+        return "it needs the length of each gene, which the assay does not carry; pass lengths = ... with counts"
     return f"it is not offered; {unit} converts to {', '.join(b for a, b in _STEPS if a == unit) or 'nothing'}"

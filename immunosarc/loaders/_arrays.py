@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anndata
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._expression import Matrix, finished
 from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._lengths import Lengths
 from immunosarc.loaders._manifest import AssayBlock
+from immunosarc.loaders._unpacking import unpacks_too_much
 
 __all__ = ["read_arrays"]
+
+_AT_ONCE = 4_000_000
 
 
 class _RefusalError(Exception):
@@ -29,6 +37,7 @@ def read_arrays(
     *,
     samples: frozenset[str],
     gene_map: Mapping[str, str] | None,
+    lengths: Lengths | None = None,
 ) -> Matrix | None:
     """Read an assay from a parquet or h5ad file; None when it cannot be, and why is added.
 
@@ -42,6 +51,8 @@ def read_arrays(
         Known library names.
     gene_map : mapping of str to str, optional
         Ensembl id -> symbol.
+    lengths : Lengths, optional
+        Of genes.
     """
     read = _read_h5ad if path.suffix == ".h5ad" else _read_parquet
     try:
@@ -59,28 +70,66 @@ def read_arrays(
     found += _name_faults(block, raw.genes, what="gene", repeat=block.duplicates is not None)
     faults += found
     given = symbols if symbols is not None else gene_map
-    matrix = finished(raw, block, faults, samples=samples, symbols=given)
+    matrix = finished(raw, block, faults, samples=samples, symbols=given, lengths=lengths)
     return None if found else matrix
 
 
 def _read_h5ad(path: Path, block: AssayBlock) -> tuple[Matrix, list[str] | None]:
-    import anndata
+    import h5py
 
-    adata = anndata.read_h5ad(path)
-    if block.layer is not None and block.layer not in adata.layers:
-        raise _RefusalError(f"there is no layer {block.layer!r}.{did_you_mean(block.layer, list(adata.layers))}")
-    symbols = None
-    if block.symbol_column is not None:
-        if block.symbol_column not in adata.var:
-            hint = did_you_mean(block.symbol_column, list(map(str, adata.var.columns)))
-            raise _RefusalError(f"var has no column {block.symbol_column!r} (symbol_column).{hint}")
-        column = adata.var[block.symbol_column]
-        symbols = column.astype(object).where(column.notna(), "").astype(str).tolist()
+    with h5py.File(path, "r") as file:
+        if "encoding-type" not in file.attrs:
+            return _from_anndata(anndata.read_h5ad(path), block)
+        layers = list(file["layers"]) if "layers" in file else []
+        _refuse_layer(block, layers)
+        values = file.get("X") if block.layer is None else file[f"layers/{block.layer}"]
+        if values is None:
+            raise _RefusalError(f"X is empty; name a layer: layer = ... ({listed(layers)})")
+        obs, var = anndata.io.read_elem(file["obs"]), anndata.io.read_elem(file["var"])
+        numbers = _dense(values) if isinstance(values, h5py.Dataset) else anndata.io.read_elem(values)
+    return Matrix(_texts(obs.index), _texts(var.index), _as_float(numbers)), _symbols(block, var)
+
+
+def _from_anndata(adata: anndata.AnnData, block: AssayBlock) -> tuple[Matrix, list[str] | None]:
+    """Read a file that an early version of anndata wrote."""
+    _refuse_layer(block, list(adata.layers))
     values = adata.X if block.layer is None else adata.layers[block.layer]
     if values is None:
-        raise _RefusalError(f"X is empty; name a layer: layer = ... ({listed(adata.layers)})")
-    dense = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
-    return Matrix(_texts(adata.obs_names), _texts(adata.var_names), dense.astype(np.float64)), symbols
+        raise _RefusalError("X is empty; write the file with a current version of anndata")
+    return Matrix(_texts(adata.obs_names), _texts(adata.var_names), _as_float(values)), _symbols(block, adata.var)
+
+
+def _refuse_layer(block: AssayBlock, layers: list[str]) -> None:
+    if block.layer is not None and block.layer not in layers:
+        raise _RefusalError(f"there is no layer {block.layer!r}.{did_you_mean(block.layer, layers)}")
+
+
+def _symbols(block: AssayBlock, var: pd.DataFrame) -> list[str] | None:
+    if block.symbol_column is None:
+        return None
+    if block.symbol_column not in var:
+        hint = did_you_mean(block.symbol_column, _texts(var.columns))
+        raise _RefusalError(f"var has no column {block.symbol_column!r} (symbol_column).{hint}")
+    column = var[block.symbol_column]
+    return column.astype(object).where(column.notna(), "").astype(str).tolist()
+
+
+def _dense(values: Any) -> NDArray[np.float64]:
+    """Return a stored matrix, read in parts so that there is never a second one in another type."""
+    if values.ndim != 2 or values.dtype.kind not in "fiub":
+        raise _RefusalError(
+            f"the matrix has {values.ndim} dimension(s) of {values.dtype}; numbers in two are needed"
+        )
+    result = np.empty(values.shape, dtype=np.float64)
+    height = max(1, _AT_ONCE // max(values.shape[1], 1))
+    for start in range(0, len(result), height):
+        result[start : start + height] = values[start : start + height]
+    return result
+
+
+def _as_float(values: Any) -> NDArray[np.float64]:
+    dense = values.toarray() if hasattr(values, "toarray") else values
+    return np.asarray(dense, dtype=np.float64)
 
 
 def _read_parquet(path: Path, block: AssayBlock) -> tuple[Matrix, list[str] | None]:
@@ -88,23 +137,74 @@ def _read_parquet(path: Path, block: AssayBlock) -> tuple[Matrix, list[str] | No
         import pyarrow.parquet as parquet
     except ImportError:
         raise _RefusalError("parquet needs pyarrow: pip install 'immunosarc[parquet]'") from None
-    frame = parquet.read_table(path).to_pandas()
-    if isinstance(frame.index, pd.RangeIndex) and frame.shape[1]:
-        frame = frame.set_index(frame.columns[0])
-    symbols = None
-    if block.symbol_column is not None:
-        if block.symbol_column not in frame:
-            hint = did_you_mean(block.symbol_column, _texts(frame.columns[:5]))
-            raise _RefusalError(f"there is no column {block.symbol_column!r} (symbol_column).{hint}")
-        symbols = frame.pop(block.symbol_column).fillna("").astype(str).tolist()
-    words = [name for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
-    if words or not frame.shape[1]:
+    with parquet.ParquetFile(path, memory_map=True) as file:
+        if (reason := unpacks_too_much(file.metadata, path.stat().st_size)) is not None:
+            raise _RefusalError(reason)
+        columns = _parquet_columns(file.schema_arrow, block)
+        names = _words(file, columns.names)
+        symbols = _words(file, block.symbol_column) if block.symbol_column is not None else None
+        by_genes = block.orientation == "genes_by_samples"
+        values = _parquet_numbers(file, columns.numbers, transposed=by_genes)
+    libraries, genes = (columns.numbers, names) if by_genes else (names, columns.numbers)
+    return Matrix(libraries, genes, values), symbols
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The column of a parquet file that holds the names, and those that hold numbers."""
+
+    names: str
+    numbers: list[str]
+
+
+def _parquet_columns(schema: Any, block: AssayBlock) -> _Columns:
+    import pyarrow
+
+    every = _texts(schema.names)
+    stored = (schema.pandas_metadata or {}).get("index_columns", [])
+    index = [name for name in stored if isinstance(name, str)]
+    if len(index) > 1 or not every:
+        raise _RefusalError("one column of names is needed; export the table with one")
+    names = index[0] if index and index[0] in every else every[0]
+    aside = [("symbol_column", block.symbol_column)] if block.symbol_column is not None else []
+    for key, name in [*aside, *(("ignore_columns", name) for name in block.ignore_columns)]:
+        if name not in every:
+            raise _RefusalError(f"there is no column {name!r} ({key}).{did_you_mean(name, every[:5])}")
+    left = {names, block.symbol_column, *block.ignore_columns}
+    numbers = [name for name in every if name not in left]
+    if len(set(every)) < len(every):
+        twice = listed(name for name, times in Counter(every).items() if times > 1)
+        raise _RefusalError(f"column names are repeated: {twice}; each may stand there once")
+    kinds = pyarrow.types
+    words = [
+        name
+        for name in numbers
+        if not (kinds.is_integer(kind := schema.field(name).type) or kinds.is_floating(kind))
+    ]
+    if words or not numbers:
         what = f"columns {listed(words)} hold no numbers" if words else "there is no column of numbers"
         raise _RefusalError(f"{what}; the first column holds the names, all others numbers")
-    values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    if block.orientation == "genes_by_samples":
-        return Matrix(_texts(frame.columns), _texts(frame.index), np.ascontiguousarray(values.T)), symbols
-    return Matrix(_texts(frame.index), _texts(frame.columns), values), symbols
+    return _Columns(names, numbers)
+
+
+def _words(file: Any, column: str) -> list[str]:
+    return ["" if value is None else str(value) for value in file.read([column]).column(0).to_pylist()]
+
+
+def _parquet_numbers(file: Any, columns: list[str], *, transposed: bool) -> NDArray[np.float64]:
+    """Return the columns as rows (transposed) or as columns of a matrix, some hundred at a time."""
+    height = file.metadata.num_rows
+    result = np.empty((len(columns), height) if transposed else (height, len(columns)), dtype=np.float64)
+    width = max(1, _AT_ONCE // max(height, 1))
+    for start in range(0, len(columns), width):
+        some = columns[start : start + width]
+        part = file.read(some)
+        read = np.array([part.column(name).to_numpy() for name in some], dtype=np.float64)
+        if transposed:
+            result[start : start + width] = read
+        else:
+            result[:, start : start + width] = read.T
+    return result
 
 
 def _texts(names: Any) -> list[str]:

@@ -15,10 +15,12 @@ from immunosarc.cohort import make_assay
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._arrays import read_arrays
 from immunosarc.loaders._clinical import Part, loading_step
-from immunosarc.loaders._expression import ARRAY_FILES, Matrix, read_matrix
+from immunosarc.loaders._expression import ARRAY_FILES, Matrix, finished, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
+from immunosarc.loaders._lengths import pooled_length, read_lengths, with_lengths
 from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._naming import read_gene_map
+from immunosarc.loaders._salmon import read_salmon
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._wide import read_features
 
@@ -52,7 +54,8 @@ def read_assay(
     if len(faults) > before:
         return None
     rows = _rows_of_samples(matrix.libraries, samples.libraries)
-    values = _combined(matrix.values, list(rows.values()), rule)
+    groups = list(rows.values())
+    values = _combined(matrix.values, groups, rule)
     names = list(rows)
     left_out = gone + _left_out(matrix.libraries, rows, samples, rule)
     frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
@@ -60,17 +63,25 @@ def read_assay(
     adata.uns["immunosarc"] |= _about(block, source)
     if matrix.log is not None:
         adata.var = matrix.log.set_axis(adata.var_names)
+    with_lengths(adata, _combined_lengths(matrix, groups, rule, unit=block.unit))
     return adata, loading_step(f"{block.file}: {name}", len(names), left_out)
 
 
 def _read(
     block: AssayBlock, known: frozenset[str], source: Source, faults: list[Fault], *, where: str
 ) -> tuple[Matrix | None, list[tuple[str, str, str]]]:
-    """Read the file by its kind: numbers, a wide table, or a matrix of text."""
+    """Read the file by its kind: a folder of salmon, numbers, a wide table, or a matrix of text."""
+    if block.format == "salmon":
+        return _from_salmon(block, known, source, faults, where=where), []
+    lengths = read_lengths(block, source, faults, where=where)
+    if block.gene_lengths is not None and lengths is None:
+        return None, []
     if Path(block.file).suffix in ARRAY_FILES and not block.features:
         genes = read_gene_map(block, source, faults, where=where)
         path = source.locate(block, faults)
-        return (read_arrays(path, block, faults, samples=known, gene_map=genes) if path else None), []
+        if path is None:
+            return None, []
+        return read_arrays(path, block, faults, samples=known, gene_map=genes, lengths=lengths), []
     text = source.open(block, where, faults)
     if text is None:
         return None, []
@@ -78,11 +89,26 @@ def _read(
         read = read_features(text, block, faults, where=where)
         return read if read is not None else (None, [])
     genes = read_gene_map(block, source, faults, where=where)
-    return read_matrix(text, block, faults, samples=known, gene_map=genes), []
+    return read_matrix(text, block, faults, samples=known, gene_map=genes, lengths=lengths), []
+
+
+def _from_salmon(
+    block: AssayBlock, known: frozenset[str], source: Source, faults: list[Fault], *, where: str
+) -> Matrix | None:
+    read = read_salmon(block, source, faults, where=where, samples=known)
+    if read is None:
+        return None
+    raw = Matrix(read.libraries, read.genes, read.values, lengths=read.lengths)
+    return finished(raw, block, faults, samples=known, symbols=read.symbols)
 
 
 def _about(block: AssayBlock, source: Source) -> dict[str, Any]:
-    declared = {"pseudocount": block.pseudocount, "gene_lengths": block.gene_lengths}
+    declared = {
+        "pseudocount": block.pseudocount,
+        "gene_lengths": block.gene_lengths,
+        "counts_scaling": block.counts_scaling,
+        "rounded": block.round_counts or None,
+    }
     return {
         "sha256": source.files[block.file]["sha256"],
         "gene_id": block.gene_id,
@@ -108,6 +134,21 @@ def _combined(values: NDArray[np.float64], rows: list[list[int]], rule: str | No
         for place, several in enumerate(rows):
             total = values[several].sum(axis=0)
             result[place] = total / len(several) if rule == "mean" else total
+    return result
+
+
+def _combined_lengths(
+    matrix: Matrix, rows: list[list[int]], rule: str | None, *, unit: str
+) -> NDArray[np.float64] | None:
+    """Return the lengths that go with :func:`_combined`."""
+    lengths = matrix.lengths
+    if lengths is None or len(lengths) == 1:
+        return lengths
+    result = lengths[[several[0] for several in rows]]
+    if rule in ("sum", "mean"):
+        for place, several in enumerate(rows):
+            if len(several) > 1:
+                result[place] = pooled_length(matrix.values[several], lengths[several], unit=unit, axis=0)
     return result
 
 

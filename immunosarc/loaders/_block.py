@@ -5,20 +5,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
-from immunosarc.loaders._cells import FLAGS, ColumnPlan, parse_number, read_cells, value_problem
+from immunosarc.loaders._cells import ColumnPlan, read_cells, value_problem
+from immunosarc.loaders._days import in_study_days
 from immunosarc.loaders._fault import Fault, in_lines, listed
 from immunosarc.loaders._manifest import TableBlock, TimeUnit
-from immunosarc.loaders._rules import DAY_COLUMNS, RULES, row_matches, study_day
+from immunosarc.loaders._redcap import decoded
+from immunosarc.loaders._rows import kept_rows
+from immunosarc.loaders._rules import DAY_COLUMNS, RULES
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._table import RawTable, read_table
 
-__all__ = ["TIMES", "ReadTable", "kept_rows", "read_block"]
+__all__ = ["TIMES", "ReadTable", "read_block"]
 
 TIMES = {"pfs_time": "pfs_days", "os_time": "os_days"}
 """Names for durations in the manifest's time unit -> the day columns they become."""
@@ -82,6 +85,8 @@ def read_block(
     """
     text = source.open(block, where, faults)
     raw = read_table(text, faults) if text else None
+    if raw is not None and block.dictionary is not None:
+        raw = decoded(raw, block, source, faults, where=where)
     if raw is None:
         return None
     plans = _plans(block, table, raw, faults, where=where)
@@ -94,7 +99,7 @@ def read_block(
         asked = " and ".join(key for key in ("keep", "drop") if getattr(block, key))
         faults.append(Fault(ManifestError, f"{block.file}: {where} {asked} leaves no row; {kept.iloc[0]}"))
         return None
-    cells = _in_study_days(block, raw, plans, stays, faults, where=where)
+    cells = in_study_days(block, raw, plans, stays, faults, where=where)
     if cells is None:
         return None
     frame, wrong = _read_columns(block.file, cells, plans, faults, factor=DAYS_PER[time_unit or "days"])
@@ -168,7 +173,9 @@ def _column_faults(
         if source not in names:
             split = _other_delimiter(names)
             hint = split or did_you_mean(source, names)
-            found.append(f"{raw.file} line 1: there is no column {source!r} ({where} columns.{name}).{hint}")
+            found.append(
+                f"{raw.file} line {raw.head}: there is no column {source!r} ({where} columns.{name}).{hint}"
+            )
         found += _misspelt(name, known, f"{where} columns")
     for name in constants:
         found += _misspelt(name, known, f"{where} constants")
@@ -218,8 +225,9 @@ def _transform_faults(
             )
         elif column is not None and column.kind != gives:
             found.append(f"{where} transform.{name}: {rule!r} gives a {gives}, the column holds a {column.kind}")
-    if block.day_one is not None and not DAY_COLUMNS & columns.keys():
-        found.append(f"{where} day_one: none of {', '.join(sorted(DAY_COLUMNS))} is among the columns; remove it")
+    origin = "day_one" if block.day_one is not None else "first_dose"
+    if (block.day_one is not None or block.first_dose) and not DAY_COLUMNS & columns.keys():
+        found.append(f"{where} {origin}: none of {', '.join(sorted(DAY_COLUMNS))} is among the columns; remove it")
     return found
 
 
@@ -228,40 +236,6 @@ def _constant(table: schema.Table, name: str, value: Any, index: pd.Index) -> pd
     kind = {bool: "boolean", str: "string"}.get(type(value), "float64")
     column = table.columns.get(name)
     return pd.Series(value, index=index, dtype="float64" if column and column.kind == "number" else kind)
-
-
-def _in_study_days(
-    block: TableBlock,
-    raw: RawTable,
-    plans: Mapping[str, ColumnPlan],
-    stays: pd.Series,
-    faults: list[Fault],
-    *,
-    where: str,
-) -> pd.DataFrame | None:
-    """Return the cells of the rows that stay, columns of ours, dates as study days where day_one says so."""
-    cells = pd.DataFrame({name: raw.cells.loc[stays, plan.source] for name, plan in plans.items()})
-    if block.day_one is None:
-        return cells
-    if block.day_one not in raw.cells.columns:
-        hint = did_you_mean(block.day_one, raw.cells.columns)
-        what = f"{raw.file} line 1: there is no column {block.day_one!r} ({where} day_one).{hint}"
-        faults.append(Fault(ManifestError, what))
-        return None
-    first = raw.cells.loc[stays, block.day_one]
-    for name in sorted(DAY_COLUMNS & plans.keys()):
-        dates, codes = cells[name], {"", *plans[name].missing}
-        days = [
-            text if text.strip() in codes else study_day(text, origin)
-            for text, origin in zip(dates, first, strict=True)
-        ]
-        wrong = [line for line, day in zip(dates.index, days, strict=True) if day is None]
-        if wrong:
-            at = f"{raw.file} {in_lines(wrong)}, columns {plans[name].source!r} and {block.day_one!r}"
-            cure = "write both as YYYY-MM-DD, or leave the day empty"
-            faults.append(Fault(DataFileError, f"{at}: no study day, since one is not a complete date; {cure}"))
-        cells[name] = ["" if day is None else str(day) for day in days]
-    return cells
 
 
 def _other_delimiter(names: list[str]) -> str:
@@ -302,52 +276,6 @@ def _without_lone_events(frame: pd.DataFrame, wrong: pd.Series) -> pd.DataFrame:
         if days in frame and event in frame:
             flags[event] = frame[event].mask(frame[days].isna() & ~wrong)
     return frame.assign(**flags)
-
-
-class _Rows(Protocol):
-    @property
-    def keep(self) -> dict[str, Any]: ...
-
-    @property
-    def drop(self) -> dict[str, Any]: ...
-
-
-def kept_rows(block: _Rows, raw: RawTable, faults: list[Fault], *, where: str) -> pd.Series | None:
-    """Return, per row, why ``keep`` or ``drop`` leaves it out; an empty text where it stays."""
-    reason = pd.Series("", index=raw.cells.index, dtype=object)
-    asked = [("keep", *item) for item in block.keep.items()] + [("drop", *item) for item in block.drop.items()]
-    for key, column, wanted in asked:
-        if column not in raw.cells.columns:
-            hint = did_you_mean(column, raw.cells.columns)
-            faults.append(
-                Fault(ManifestError, f"{raw.file} line 1: there is no column {column!r} ({where} {key}).{hint}")
-            )
-            return None
-        values = wanted if isinstance(wanted, list) else [wanted]
-        cells = raw.cells[column]
-        matches = {text: any(_equals(text, value) for value in values) for text in cells.unique()}
-        stays = cells.map({text: found == (key == "keep") for text, found in matches.items()})
-        words = " or ".join(_shown(value) for value in values)
-        ending = f", not {words}" if key == "keep" else ""
-        said = cells.map(lambda text, c=column, end=ending: f"{c} is {text or 'empty'}{end}")
-        reason = reason.where(stays.astype(bool) | (reason != ""), said)
-    return reason
-
-
-def _shown(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    return f"{value.get('starts_with', '')}...{value.get('ends_with', '')}"
-
-
-def _equals(text: str, value: Any) -> bool:
-    if isinstance(value, dict):
-        return row_matches(text, value)
-    if isinstance(value, bool):
-        return FLAGS.get(text) is value and text not in ("0", "1")
-    if isinstance(value, int | float):
-        return parse_number(text) == value
-    return text == value
 
 
 def _read_columns(

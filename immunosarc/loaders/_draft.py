@@ -26,11 +26,11 @@ from immunosarc.loaders._evidence import (
     time_evidence,
     unit_evidence,
 )
-from immunosarc.loaders._expression import checked_header, read_numbers, unreadable_cells
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import Block
 from immunosarc.loaders._source import Source, TextFile
 from immunosarc.loaders._table import RawTable, read_table
+from immunosarc.loaders._text_matrix import checked_header, read_numbers, unreadable_cells
 
 __all__ = ["draft_manifest"]
 

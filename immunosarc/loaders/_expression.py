@@ -1,12 +1,9 @@
-"""A table of measurements: fast when it is right, exact about the cell when it is not."""
+"""Measurements of libraries: numbers and names checked against what the manifest declares."""
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +11,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc import schema
-from immunosarc.errors import DataFileError, ManifestError, UnitError, did_you_mean
-from immunosarc.loaders._cells import parse_number
-from immunosarc.loaders._fault import Fault, in_lines, listed
-from immunosarc.loaders._genes import ENSEMBL
+from immunosarc.errors import ManifestError, UnitError, did_you_mean
+from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._genes import ENSEMBL, merged
+from immunosarc.loaders._lengths import Lengths, aligned_lengths, merged_lengths
 from immunosarc.loaders._manifest import AssayBlock
-from immunosarc.loaders._naming import ensembl_fault, named_genes
+from immunosarc.loaders._naming import ensembl_fault, planned_genes
+from immunosarc.loaders._r_names import without_r
 from immunosarc.loaders._source import TextFile
-from immunosarc.loaders._table import header_faults, read_header, read_rows
+from immunosarc.loaders._text_matrix import checked_header, name_faults, read_frame, text_columns, unreadable_cells
 
-__all__ = [
-    "ARRAY_FILES",
-    "Matrix",
-    "checked_header",
-    "finished",
-    "read_matrix",
-    "read_numbers",
-    "unreadable_cells",
-]
+__all__ = ["ARRAY_FILES", "Matrix", "finished", "read_matrix"]
 
 ARRAY_FILES = (".h5ad", ".parquet")
 """Files of numbers and not of text; they have no lines."""
 
-_SHOWN = 5
+_MILLION = 1e6
 
 
 @dataclass(frozen=True)
@@ -51,12 +41,15 @@ class Matrix:
         Missing = NaN.
     log : DataFrame or None
         What became of each name, indexed by gene; see ``repair_genes``.
+    lengths : ndarray of shape (1, n_genes) or (n_libraries, n_genes), or None
+        Of genes, in bases.
     """
 
     libraries: list[str]
     genes: list[str]
     values: NDArray[np.float64]
     log: pd.DataFrame | None = None
+    lengths: NDArray[np.float64] | None = None
 
 
 def read_matrix(
@@ -66,6 +59,7 @@ def read_matrix(
     *,
     samples: frozenset[str],
     gene_map: Mapping[str, str] | None = None,
+    lengths: Lengths | None = None,
 ) -> Matrix | None:
     """Read an assay's file; None when it cannot be, and why is added.
 
@@ -79,26 +73,28 @@ def read_matrix(
         Known library names: they tell a reader when the orientation is the other way round.
     gene_map : mapping of str to str, optional
         Ensembl id -> symbol.
+    lengths : Lengths, optional
+        Of genes.
     """
     header = checked_header(text, faults)
-    beside = _symbol_column(text, header, block, faults) if header is not None else None
-    if header is None or (block.symbol_column is not None and beside is None):
+    if header is None or not _has_text_columns(text, header, block, faults):
         return None
+    aside = text_columns(header, block)
     by_genes = block.orientation == "genes_by_samples"
     genes_first = ("gene", "sample") if by_genes else ("sample", "gene")
-    read = _read_frame(text, header, block.missing, beside)
+    read = read_frame(text, header, block.missing, aside)
     if read is None:
-        faults += unreadable_cells(text, header, block.missing, words=genes_first, beside=beside)
+        faults += unreadable_cells(text, header, block.missing, words=genes_first, aside=aside)
         return None
-    names, numbers, symbols = read
-    others = [name for place, name in enumerate(header) if place not in (0, beside)]
+    names, numbers, texts = read
+    others = [name for place, name in enumerate(header) if place not in (0, *aside)]
     repeat = by_genes and block.duplicates is not None
-    found = _name_faults(text, names, what=genes_first[0], repeat=repeat)
+    found = name_faults(text, names, what=genes_first[0], repeat=repeat)
     faults += found
     genes, libraries = (names, others) if by_genes else (others, names)
     raw = Matrix(libraries, genes, np.ascontiguousarray(numbers.T) if by_genes else numbers)
-    given = symbols if symbols is not None else gene_map
-    matrix = finished(raw, block, faults, samples=samples, symbols=given)
+    given = texts[header.index(block.symbol_column)] if block.symbol_column is not None else gene_map
+    matrix = finished(raw, block, faults, samples=samples, symbols=given, lengths=lengths)
     return None if found else matrix
 
 
@@ -109,6 +105,7 @@ def finished(
     *,
     samples: frozenset[str],
     symbols: Sequence[str] | Mapping[str, str] | None,
+    lengths: Lengths | None = None,
 ) -> Matrix | None:
     """Check numbers and names of a file that was read, and name the genes as declared.
 
@@ -123,173 +120,66 @@ def finished(
         Known library names.
     symbols : sequence or mapping of str, optional
         Symbols beside the names, or by Ensembl id.
+    lengths : Lengths, optional
+        Of genes; those of ``raw`` come first.
     """
+    raw = replace(raw, values=_rounded(raw, block, faults)) if block.round_counts else raw
     found = _gene_faults(block.file, raw.genes, raw.libraries, samples, block)
     found += _unit_faults(block.file, raw, block)
     faults += found
     if found:
         return None
-    libraries = [_without_prefix(name, block.sample_prefix) for name in raw.libraries]
+    libraries = _library_names(raw.libraries, block, samples, faults)
+    sizes = raw.lengths
+    if sizes is None and lengths is not None:
+        sizes = aligned_lengths(lengths, raw.genes, raw.libraries, faults)
+        if sizes is None:
+            return None
     if not _renames(block):
-        return Matrix(libraries, raw.genes, raw.values)
-    named = named_genes(raw.genes, raw.values, block, faults, symbols=symbols)
-    return None if named is None else Matrix(libraries, named[1].index.tolist(), *named)
+        return Matrix(libraries, raw.genes, raw.values, lengths=sizes)
+    plan = planned_genes(raw.genes, block, faults, symbols=symbols)
+    if plan is None:
+        return None
+    values, log = merged(raw.values, plan, rule=block.duplicates)
+    if sizes is not None:
+        sizes = merged_lengths(raw.values, sizes, plan, rule=block.duplicates, unit=block.unit)
+    return Matrix(libraries, log.index.tolist(), values, log, sizes)
+
+
+def _rounded(raw: Matrix, block: AssayBlock, faults: list[Fault]) -> NDArray[np.float64]:
+    """Return whole numbers; TPM that were declared as counts would be rounded away, so they are refused."""
+    sums = raw.values.sum(axis=1)
+    if len(sums) > 1 and (np.abs(sums / _MILLION - 1) < 1e-4).all():
+        what = "every sample adds up to a million, as TPM and CPM do and reads do not; declare the unit they have"
+        faults.append(Fault(UnitError, f"{block.file}: unit counts declared, but {what}"))
+    return np.rint(raw.values)
+
+
+def _library_names(names: list[str], block: AssayBlock, samples: frozenset[str], faults: list[Fault]) -> list[str]:
+    prefix = block.sample_prefix
+    bare = [name.removeprefix(prefix) for name in names] if prefix else names
+    return without_r(block.file, bare, samples, faults) if block.r_names else bare
 
 
 def _renames(block: AssayBlock) -> bool:
     return block.gene_id == "ensembl" or block.repair_symbols or block.duplicates is not None
 
 
-def _without_prefix(name: str, prefix: str | None) -> str:
-    return name.removeprefix(prefix) if prefix else name
-
-
-def _symbol_column(text: TextFile, header: list[str], block: AssayBlock, faults: list[Fault]) -> int | None:
-    if block.symbol_column is None:
-        return None
-    if block.symbol_column in header[1:]:
-        return header.index(block.symbol_column)
-    hint = did_you_mean(block.symbol_column, header[1:])
-    what = f"{text.file} line 1: there is no column {block.symbol_column!r} (symbol_column).{hint}"
-    faults.append(Fault(ManifestError, what))
-    return None
-
-
-def checked_header(text: TextFile, faults: list[Fault]) -> list[str] | None:
-    """Return the names in the first line; None when they or the rows' lengths are wrong, and why is added."""
-    header = read_header(text)
-    found = header_faults(text.file, header) or _shape_faults(text, header)
-    faults += found
-    return None if found else header
-
-
-def read_numbers(
-    text: TextFile, header: Sequence[str], missing: Sequence[str]
-) -> tuple[list[str], NDArray[np.float64]] | None:
-    """Return the row names and the numbers; None when a cell is neither a number nor missing."""
-    read = _read_frame(text, header, missing, None)
-    return read[:2] if read is not None else None
-
-
-def _read_frame(
-    text: TextFile, header: Sequence[str], missing: Sequence[str], beside: int | None
-) -> tuple[list[str], NDArray[np.float64], list[str] | None] | None:
-    """Return the row names, the numbers, and the text column ``beside`` the names."""
-    words = [0] if beside is None else [0, beside]
-    numeric = [place for place in range(len(header)) if place not in words]
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(text.text),
-            sep=text.delimiter,
-            header=None,
-            skiprows=1,
-            dtype={**dict.fromkeys(numeric, float), **dict.fromkeys(words, str)},
-            float_precision="round_trip",
-            keep_default_na=False,
-            na_values={column: ["", *missing] for column in numeric},
-            skip_blank_lines=False,
-            encoding="utf-8",
-        )
-    except (ValueError, OverflowError):  # what pandas says does not name the cell
-        return None
-    symbols = frame[beside].tolist() if beside is not None else None
-    return frame[0].tolist(), frame[numeric].to_numpy(dtype=np.float64), symbols
-
-
-def _shape_faults(text: TextFile, header: list[str]) -> list[Fault]:
-    file = text.file
-    if len(header) < 2:
-        return [
-            Fault(
-                DataFileError,
-                f"{file} line 1: the header has {len(header)} column(s), found {listed(header)}; a name column "
-                "and one column per sample or gene are needed (is the delimiter right?)",
-            )
-        ]
-    if b"\n" not in text.text.strip(b"\n"):
-        return [Fault(DataFileError, f"{file}: there is a header and no row below it; rows are needed")]
-    try:
-        wrong = _ragged_lines(text, len(header))
-    except csv.Error as failure:
-        return [Fault(DataFileError, f"{file}: {failure}; close or remove the quotation mark")]
-    rows = text.text.rstrip(b"\n").count(b"\n")
-    if len(wrong) == rows and set(wrong.values()) == {len(header) + 1}:
-        return [
-            Fault(
-                DataFileError,
-                f"{file} line 1: the header has one name less than each row has cells, as R's write.table writes "
-                "it; write with col.names = NA, or put a name over the first column",
-            )
-        ]
-    return [
+def _has_text_columns(text: TextFile, header: list[str], block: AssayBlock, faults: list[Fault]) -> bool:
+    asked = [("symbol_column", block.symbol_column)] if block.symbol_column is not None else []
+    asked += [("ignore_columns", name) for name in block.ignore_columns]
+    found = [
         Fault(
-            DataFileError,
-            f"{file} {in_lines([line for line, n in wrong.items() if n == cells])}: {cells} cell"
-            f"{'' if cells == 1 else 's'}, the header has {len(header)}; the file was cut or edited, "
-            "export it again",
+            ManifestError,
+            f"{text.file} line 1: there is no column {name!r} ({key}).{did_you_mean(name, header[1:])}",
         )
-        for cells in dict.fromkeys(wrong.values())
+        for key, name in asked
+        if name not in header[1:]
     ]
-
-
-def _ragged_lines(text: TextFile, width: int) -> dict[int, int]:
-    """Return the lines that do not have ``width`` cells, and how many they have."""
-    data = text.text.rstrip(b"\n")
-    if b'"' in data:
-        rows = read_rows(TextFile(text.file, data, text.delimiter))
-        lines = [(line, len(row), line + sum(cell.count("\n") for cell in row)) for line, row in rows]
-        return {line: cells for line, cells, last in lines if cells != width or last != line}
-    codes = np.frombuffer(data, dtype=np.uint8)
-    ends = np.append(np.flatnonzero(codes == ord("\n")), len(codes))
-    marks = np.flatnonzero(codes == ord(text.delimiter))
-    cells = np.diff(np.searchsorted(marks, ends), prepend=0) + 1
-    return {int(row) + 1: int(cells[row]) for row in np.flatnonzero(cells != width)}
-
-
-def unreadable_cells(
-    text: TextFile,
-    header: Sequence[str],
-    missing: Sequence[str],
-    *,
-    words: tuple[str, str],
-    beside: int | None = None,
-) -> list[Fault]:
-    """Name the first cells that are not numbers: the slow way, only after the fast one failed."""
-    allowed = {"", *missing}
-    places = (
-        (f"{text.file} line {line}, {words[0]} {row[0]!r}, {words[1]} {header[column]!r}", cell)
-        for line, row in itertools.islice(read_rows(text), 1, None)
-        for column, cell in enumerate(row)
-        if column not in (0, beside) and cell not in allowed and parse_number(cell) is None
-    )
-    cure = "write a decimal point and no thousands separator, or list a code in missing = [...]"
-    found = []
-    try:
-        found += [f"{place}: {cell!r} is not a number; {cure}" for place, cell in itertools.islice(places, _SHOWN)]
-    except csv.Error as failure:  # a cell larger than any name or number can be
-        found.append(f"{text.file}: {failure}; export the file again")
-    reasons = found or [f"{text.file}: the numbers cannot be read; export the file again"]
-    return [Fault(DataFileError, reason) for reason in reasons]
-
-
-def _name_faults(text: TextFile, names: list[str], *, what: str, repeat: bool) -> list[Fault]:
-    rows = pd.Series(names, index=range(2, len(names) + 2), dtype=object)
-    faults = []
-    blank = rows.index[rows.str.strip() == ""]
-    if len(blank):
-        faults.append(Fault(DataFileError, f"{text.file} {in_lines(blank)}: no {what} name; fill it in"))
-    repeated = rows[rows.duplicated(keep=False) & (rows.str.strip() != "")]
-    if len(repeated) and not repeat:
-        first = repeated.iloc[0]
-        faults.append(
-            Fault(
-                DataFileError,
-                f"{text.file}: {repeated.nunique()} {what} name(s) are repeated, {listed(repeated.unique())} "
-                f"({first!r} in {in_lines(repeated.index[repeated == first])}); each may stand there once: "
-                f"merge or remove the rows",
-            )
-        )
-    return faults
+    if not found and len(text_columns(header, block)) == len(header) - 1:
+        found.append(Fault(ManifestError, f"{text.file} line 1: ignore_columns leaves no column of numbers"))
+    faults += found
+    return not found
 
 
 def _gene_faults(
@@ -322,9 +212,10 @@ def _gene_faults(
 _UNIT_CURES = {
     "infinite": "correct the file",
     "negative": "declare the unit the numbers have (a log2 unit, or score), or correct the file",
-    "unit counts": "declare the unit the numbers have, or round the estimated counts of RSEM or salmon",
+    "unit counts": "declare the unit the numbers have, or round_counts = true for estimated ones (RSEM, salmon)",
     "unit log2": "declare the unit before the logarithm, or take the logarithm",
     "unit fraction": "declare unit = 'score', or divide percentages by 100",
+    "unit": "declare the unit that the numbers have",
 }
 
 

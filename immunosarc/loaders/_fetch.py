@@ -13,8 +13,9 @@ import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, raise_together
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import Block, Manifest
+from immunosarc.loaders._manifest import AssayBlock, Block, Manifest
 from immunosarc.loaders._parse import read_manifest
+from immunosarc.loaders._salmon import QUANT_FILES
 from immunosarc.loaders._source import Source
 
 __all__ = ["fetch_files"]
@@ -101,6 +102,8 @@ def _fetched(block: Block, source: Source, faults: list[Fault], *, timeout: floa
     path = source.target(block.file, fault)
     if path is None:
         return "refused"
+    if isinstance(block, AssayBlock) and block.format is not None:
+        return _folder(block, source, faults, origin=origin)
     if path.exists():
         return _compared(block, path, faults)
     if block.url is None:
@@ -119,6 +122,14 @@ def _fetched(block: Block, source: Source, faults: list[Fault], *, timeout: floa
         fault(reason)
         return "failed"
     return "fetched"
+
+
+def _folder(block: Block, source: Source, faults: list[Fault], *, origin: str) -> str:
+    """A folder has no address: it is compared when it is there."""
+    before = len(faults)
+    if source.open_folder(block, QUANT_FILES, "", faults) is None and len(faults) == before + 1 and origin:
+        faults[-1] = Fault(faults[-1].error, f"{faults[-1].text}; get it from its source ({origin})")
+    return "present" if len(faults) == before else "missing"
 
 
 def _compared(block: Block, path: Path, faults: list[Fault]) -> str:

@@ -19,7 +19,7 @@ from immunosarc.errors import ImmunosarcError, UnitError, UnknownNameError, did_
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["ENSEMBL", "MERGE_RULES", "merge_fault", "merged", "planned_names", "repair_genes"]
+__all__ = ["ENSEMBL", "MERGE_RULES", "merge_fault", "merged", "one_of_several", "planned_names", "repair_genes"]
 
 ENSEMBL = re.compile(r"(ENS[A-Z]*G[0-9]{11})(?:\.[0-9]+)?(?:_PAR_[XY])?")
 """An Ensembl gene id; the first group is the id without its version."""
@@ -83,7 +83,7 @@ def repair_genes(adata: anndata.AnnData, *, duplicates: str | None = None) -> an
         raise UnitError("the assay does not say its unit; build it with ims.make_assay(frame, unit=...)")
     if duplicates is not None and (fault := merge_fault(duplicates, str(about["unit"]))):
         raise UnknownNameError(fault) if duplicates not in MERGE_RULES else UnitError(fault)
-    values = np.asarray(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=np.float64)
+    values = np.array(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=np.float64)
     plan = planned_names([str(name) for name in adata.var_names])
     values, log = merged(values, plan, rule=duplicates)
     return anndata.AnnData(X=values, obs=adata.obs.copy(), var=log.rename_axis("feature"), uns=dict(adata.uns))
@@ -159,14 +159,14 @@ def merged(
     several = np.flatnonzero(np.bincount(codes) > 1)
     log = plan.drop_duplicates("symbol").set_index("symbol").rename_axis(None)
     if not len(several):
-        return values.copy(), log
+        return values, log
     if rule is None:
         raise ImmunosarcError(f"gene {symbols[several[0]]!r} stands in several rows; declare how to merge them")
     result = values[:, np.unique(codes, return_index=True)[1]]
     for code in several:
         columns = np.flatnonzero(codes == code)
         block = values[:, columns]
-        chosen, kept = _one(block, rule)
+        chosen, kept = one_of_several(block, rule)
         result[:, code] = chosen
         given = plan["given"].to_numpy()[columns]
         about = f"{rule} of {len(columns)} rows" + (f", kept {given[kept]}" if kept is not None else "")
@@ -174,7 +174,7 @@ def merged(
     return result, log
 
 
-def _one(block: NDArray[np.float64], rule: str) -> tuple[NDArray[np.float64], int | None]:
+def one_of_several(block: NDArray[np.float64], rule: str) -> tuple[NDArray[np.float64], int | None]:
     """Return one column for several, and which one stayed where one was chosen."""
     if rule == "sum":
         return block.sum(axis=1), None

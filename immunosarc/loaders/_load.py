@@ -116,7 +116,7 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
     path = Path(manifest)
     source = Source(Path(data_root) if data_root is not None else path.parent)
     faults: list[Fault] = []
-    parsed = parse_manifest(path, faults)
+    parsed = parse_manifest(path, faults, source=source)
     lock = _lock(path, faults)
     parts = _read_parts(parsed, source, faults)
     source.forget()
@@ -264,7 +264,7 @@ def _provenance(
 ) -> dict[str, Any]:
     about = {key: getattr(manifest, key) for key in ("name", "title", "citation", "license", "source")}
     return about | {
-        "caveats": list(manifest.caveats),
+        "caveats": [*manifest.caveats, *(one.sentence() for one in parsed.not_read)],
         "manifest": {"file": parsed.path.name, "sha256": parsed.sha256},
         "files": {file: dict(facts) for file, facts in source.files.items()},
         "versions": {

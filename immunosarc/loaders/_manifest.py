@@ -24,6 +24,11 @@ __all__ = [
 ]
 
 TimeUnit = Literal["days", "weeks", "months", "years"]
+_NF_CORE = (
+    (r"gene_counts\.tsv(\.gz)?$", "none"),
+    (r"gene_counts_scaled\.tsv(\.gz)?$", "scaled"),
+    (r"gene_counts_length_scaled\.tsv(\.gz)?$", "length_scaled"),
+)
 Plain = str | bool | int | float
 
 
@@ -54,6 +59,12 @@ def _platform(value: str) -> str:
 def _gene_id(value: str) -> str:
     if value not in ("symbol", "ensembl"):
         raise ValueError(f"{value!r} is not known; 'symbol' or 'ensembl' is needed")
+    return value
+
+
+def _row_names(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise ValueError(f"{value!r} cannot name a column; give a plain name")
     return value
 
 
@@ -148,6 +159,9 @@ class Block(_Part):
         The sheet of an Excel workbook; needed when there are several.
     missing : list of str
         Codes that mean "missing"; an empty cell always does.
+    row_names : str, optional
+        The name that the first column shall have, where R's ``write.table`` wrote none for it, so
+        that the header has one cell less than each row.
     """
 
     file: str = Field(description="the path of a file below the data root")
@@ -156,6 +170,7 @@ class Block(_Part):
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
     sheet: str | None = None
     missing: list[str] = []
+    row_names: Annotated[str, AfterValidator(_row_names)] | None = None
 
 
 class TableBlock(Block):
@@ -181,6 +196,15 @@ class TableBlock(Block):
         a number, true/false, or ``{ starts_with = "...", ends_with = "..." }``.
     drop : dict
         As ``keep``, for the rows that leave.
+    comment : str, optional
+        How lines above the header begin that are no rows (``"#"``).
+    dictionary : str, optional
+        Path of the data dictionary of a REDCap export: codes of radio buttons and drop-down lists become
+        their labels before ``recode``, ``keep`` and ``drop`` read them; yes/no, true/false and check
+        boxes become 1 and 0.
+    first_dose : dict, optional
+        Column of the file -> value, or list of values, of the rows that are doses, where times are days
+        from another origin than the first dose. The earliest such row of a patient is day 1.
     event_without_time : {"missing"}, optional
         Read an event flag whose time is empty as missing; without it such a row is a mistake.
     """
@@ -192,7 +216,16 @@ class TableBlock(Block):
     day_one: str | None = None
     keep: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
     drop: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
+    comment: Annotated[str, AfterValidator(_row_names)] | None = None
+    dictionary: str | None = None
+    first_dose: Annotated[dict[str, Any], AfterValidator(_plain_values)] = {}
     event_without_time: Literal["missing"] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin_of_days(self) -> TableBlock:
+        if self.first_dose and self.day_one is not None:
+            raise ValueError("day_one and first_dose both say which day is the first; keep one")
+        return self
 
 
 class PatientsBlock(TableBlock):
@@ -246,13 +279,31 @@ class AssayBlock(Block):
     layer : str, optional
         The layer of an .h5ad file to read instead of ``X``.
     sample_prefix : str, optional
-        What a program put before each sample name and the samples table does not have: R's ``"X"``.
+        What a program put before each sample name and the samples table does not have.
+    r_names : bool
+        Sample names went through R (``12-04`` became ``X12.04``): each is the sample of which R
+        makes that name; a name that two samples can stand behind is refused.
+    ignore_columns : list of str
+        Columns of text beside the gene names that are not read (``Entrez_Gene_Id``).
+    format : {"salmon"}, optional
+        ``file`` is a folder with ``SAMPLE/quant.sf``; needs ``transcript_map``, a unit of ``tpm`` or
+        ``counts`` and ``orientation = "samples_by_genes"``. ``symbol_column`` is then one of the map.
+    transcript_map : str, optional
+        Path of a table with the columns ``transcript_id`` and ``gene_id`` (for Ensembl ids) or
+        ``gene_name`` (for symbols).
+    round_counts : bool
+        Round the estimated counts of salmon and RSEM to whole numbers.
+    counts_scaling : {"none", "scaled", "length_scaled"}, optional
+        Whether counts are reads, or were made of TPM by tximport; needed for files that are named as
+        those of nf-core/rnaseq (``gene_counts.tsv``, ``gene_counts_scaled.tsv``,
+        ``gene_counts_length_scaled.tsv``). Scaled counts take no ``gene_lengths``.
     platform : str, optional
         One of ``schema.PLATFORMS``.
     pseudocount : float, optional
         What was added before the logarithm; needed for unit ``"log2"``.
     gene_lengths : str, optional
-        Path of a table of gene lengths; kept as declared.
+        Path of a table of gene lengths in bases, genes in rows: one column, or one for each library. They
+        are kept as ``var["gene_length"]`` or ``layers["gene_length"]``.
     replicates : Replicates, optional
         Overrides the rule of [samples] for this assay.
     features : list of str
@@ -277,6 +328,12 @@ class AssayBlock(Block):
     duplicates: str | None = None
     layer: str | None = None
     sample_prefix: str | None = None
+    r_names: bool = False
+    ignore_columns: list[str] = []
+    format: Literal["salmon"] | None = None
+    transcript_map: str | None = None
+    round_counts: bool = False
+    counts_scaling: Literal["none", "scaled", "length_scaled"] | None = None
     platform: Annotated[str, AfterValidator(_platform)] | None = None
     pseudocount: float | None = None
     gene_lengths: str | None = None
@@ -304,7 +361,7 @@ class AssayBlock(Block):
         if self.gene_id == "symbol" and (self.symbol_column or self.gene_map):
             raise ValueError("symbol_column and gene_map belong to gene_id = 'ensembl'")
         h5ad = self.file.endswith(".h5ad")
-        if self.symbol_column and self.orientation != "genes_by_samples" and not h5ad:
+        if self.symbol_column and self.orientation != "genes_by_samples" and not (h5ad or self.format):
             raise ValueError("symbol_column needs orientation = 'genes_by_samples'; use gene_map")
         if h5ad and self.orientation != "samples_by_genes":
             raise ValueError("the rows of an .h5ad file are samples: orientation = 'samples_by_genes'")
@@ -316,6 +373,45 @@ class AssayBlock(Block):
             raise ValueError("features and id_column are for tables, not for .h5ad files")
         if self.duplicates is not None and (fault := merge_fault(self.duplicates, self.unit)):
             raise ValueError(fault)
+        return self
+
+    @model_validator(mode="after")
+    def _salmon_has_a_map(self) -> AssayBlock:
+        if (self.format == "salmon") != (self.transcript_map is not None):
+            raise ValueError("format = 'salmon' and transcript_map go together: which transcripts are one gene")
+        if self.format is None:
+            return self
+        if self.unit not in ("tpm", "counts"):
+            raise ValueError(f"quant.sf files hold TPM and reads: unit = 'tpm' or 'counts', found {self.unit!r}")
+        if self.orientation != "samples_by_genes":
+            raise ValueError("each quant.sf file is one sample: orientation = 'samples_by_genes'")
+        idle = [
+            name
+            for name in ("gene_lengths", "gene_map", "id_column", "layer", "sheet", "row_names")
+            if getattr(self, name)
+        ]
+        if idle or self.missing or self.ignore_columns:
+            named = idle or [name for name in ("missing", "ignore_columns") if getattr(self, name)]
+            raise ValueError(f"{', '.join(named)} cannot stand with format = 'salmon'; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_say_their_scaling(self) -> AssayBlock:
+        if self.unit != "counts" and (self.round_counts or self.counts_scaling):
+            raise ValueError("round_counts and counts_scaling are for unit = 'counts'")
+        named = next((scaling for ending, scaling in _NF_CORE if re.search(ending, self.file)), None)
+        if self.unit == "counts" and named is not None and self.counts_scaling != named:
+            raise ValueError(
+                f"a file of this name holds counts of scaling {named!r} (nf-core/rnaseq): declare "
+                f"counts_scaling = '{named}', or rename a file that is something else"
+            )
+        if named is not None and self.unit == "tpm":
+            raise ValueError("a file of this name holds counts (nf-core/rnaseq); TPM are in gene_tpm.tsv")
+        if self.counts_scaling in ("scaled", "length_scaled") and self.gene_lengths:
+            raise ValueError(
+                f"{self.counts_scaling!r} counts were made of TPM, so that lengths would be used twice; "
+                "take the TPM file, or unscaled counts with gene_lengths"
+            )
         return self
 
     @model_validator(mode="after")

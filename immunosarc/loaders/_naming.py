@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._fault import Fault, in_lines, listed
-from immunosarc.loaders._genes import ENSEMBL, merged, planned_names
+from immunosarc.loaders._genes import ENSEMBL, planned_names
 from immunosarc.loaders._manifest import AssayBlock, Block
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._table import read_table
 
-__all__ = ["ensembl_fault", "named_genes", "read_gene_map"]
+__all__ = ["ensembl_fault", "planned_genes", "read_gene_map"]
 
 _MAP_COLUMNS = ("gene_id", "gene_name")
 
@@ -44,21 +42,19 @@ def read_gene_map(block: AssayBlock, source: Source, faults: list[Fault], *, whe
     return dict(zip(pairs["gene_id"], pairs["gene_name"], strict=True))
 
 
-def named_genes(
+def planned_genes(
     names: Sequence[str],
-    values: NDArray[np.float64],
     block: AssayBlock,
     faults: list[Fault],
     *,
     symbols: Sequence[str] | Mapping[str, str] | None,
-) -> tuple[NDArray[np.float64], pd.DataFrame] | None:
-    """Return the values under symbols and the log of names; None when they collide, and why is added.
+) -> pd.DataFrame | None:
+    """Return the symbol that each name becomes; None when they collide, and why is added.
 
     Parameters
     ----------
     names : sequence of str
         As the file has them.
-    values : ndarray of shape (n_libraries, n_names)
     block : AssayBlock
     faults : list of Fault
     symbols : sequence or mapping of str, optional
@@ -83,7 +79,7 @@ def named_genes(
         cure = "declare how to merge them: duplicates = 'sum', 'mean' or 'highest_mean'"
         faults.append(Fault(DataFileError, f"{block.file}: {what}; {cure}"))
         return None
-    return merged(values, plan, rule=block.duplicates)
+    return plan
 
 
 def _without_version(name: str) -> str:

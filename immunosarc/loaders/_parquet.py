@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from immunosarc.loaders._unpacking import unpacks_too_much
 from immunosarc.loaders._workbook import cell_text
 
 __all__ = ["parquet_text"]
@@ -31,7 +32,11 @@ def parquet_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
         fault("parquet needs pyarrow: pip install 'immunosarc[parquet]'")
         return None
     try:
-        table = parquet.read_table(io.BytesIO(data))
+        with parquet.ParquetFile(io.BytesIO(data)) as file:
+            if (reason := unpacks_too_much(file.metadata, len(data))) is not None:
+                fault(reason)
+                return None
+            table = file.read()
         columns = {name: table.column(name).to_pylist() for name in _columns(table.column_names)}
     except Exception as failure:  # pyarrow has no common class for what damaged files raise
         what = f"cannot be read as parquet ({type(failure).__name__}: {str(failure)[:200]})"

@@ -13,8 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
+from immunosarc.loaders._cbioportal import NotRead, expanded
 from immunosarc.loaders._fault import Fault
 from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._places import key_lines, line_of
+from immunosarc.loaders._source import Source
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
@@ -35,6 +38,7 @@ class Parsed:
     manifest: Manifest | None
     blocks: Mapping[Where, TableBlock | AssayBlock]
     raw: Mapping[str, Any] = field(default_factory=dict)
+    not_read: tuple[NotRead, ...] = ()
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
@@ -70,25 +74,35 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     return parsed.manifest
 
 
-def parse_manifest(path: str | os.PathLike[str], faults: list[Fault]) -> Parsed:
-    """Read a manifest; what is wrong is added to ``faults``."""
+def parse_manifest(path: str | os.PathLike[str], faults: list[Fault], *, source: Source | None = None) -> Parsed:
+    """Read a manifest; what is wrong is added to ``faults``. A study folder needs its files (``source``)."""
     place = Path(path)
     data, raw = read_toml(place, faults)
     digest = hashlib.sha256(data).hexdigest()
     if raw is None:
         return Parsed(place, digest, None, {})
     unknown = list(_unknown_values(raw))
-    faults += [Fault(ManifestError, _fill_in(where)) for where in unknown]
+    not_read: tuple[NotRead, ...] = ()
+    if "cbioportal" in raw and source is None:
+        what = "[cbioportal] is filled in from the files of the study; load_cohort and check_manifest read them"
+        faults.append(Fault(ManifestError, f"{place.name}: {what}"))
+        return Parsed(place, digest, None, {}, raw)
+    if "cbioportal" in raw and source is not None:
+        raw, not_read = expanded(raw, source, faults)
     try:
         manifest: Manifest | None = Manifest.model_validate(raw)
         wrong: list[Any] = []
     except ValidationError as failure:
         manifest, wrong = None, failure.errors()
     shown = [error for error in wrong if not _explained(_where(error), unknown)]
-    faults += [Fault(ManifestError, text) for text in dict.fromkeys(_in_words(error) for error in shown)]
+    if unknown or shown:
+        lines = key_lines(data.decode("utf-8-sig"))
+        said = [line_of(where, lines) + _fill_in(where) for where in unknown]
+        said += [line_of(_where(error), lines) + _in_words(error) for error in shown]
+        faults += [Fault(ManifestError, text) for text in dict.fromkeys(said)]
     bad = [_where(error) for error in wrong if error["type"] != "extra_forbidden"] + unknown
     blocks = dict(_right_blocks(raw, bad))
-    return Parsed(place, digest, None if unknown else manifest, blocks, raw)
+    return Parsed(place, digest, None if unknown else manifest, blocks, raw, not_read)
 
 
 def read_toml(path: Path, faults: list[Fault]) -> tuple[bytes, dict[str, Any] | None]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._fault import Fault, nearest
-from immunosarc.loaders._manifest import Block
+from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._parquet import parquet_text
+from immunosarc.loaders._unpacking import gunzipped
 from immunosarc.loaders._workbook import sheet_text
 
-__all__ = ["Source", "TextFile", "clean_text"]
+__all__ = ["FolderTexts", "Source", "TextFile", "clean_text"]
 
 _DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t", ".parquet": "\t"}
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -23,11 +22,28 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 @dataclass(frozen=True)
 class TextFile:
-    r"""A file as read: its text in UTF-8 with ``\n`` line ends, and the hash of its bytes."""
+    r"""A file as read: its text in UTF-8 with ``\n`` line ends, from the line of its header on."""
 
     file: str
     text: bytes
     delimiter: str
+    head: int = 1
+
+
+@dataclass(frozen=True)
+class FolderTexts:
+    """The files of one name in the folders of a folder.
+
+    Attributes
+    ----------
+    files : dict of str to TextFile
+        By the name of their folder, sorted.
+    without : tuple of str
+        Folders that have no such file.
+    """
+
+    files: dict[str, TextFile]
+    without: tuple[str, ...]
 
 
 @dataclass
@@ -61,13 +77,62 @@ class Source:
             )
         if block.sheet is not None and Path(block.file).suffix != ".xlsx":
             fault(ManifestError, f"{where} sheet is for Excel workbooks (.xlsx); remove it, or name the workbook")
+        if block.row_names is not None and Path(block.file).suffix in (".xlsx", ".parquet"):
+            fault(ManifestError, f"{where} row_names is for text tables that R wrote; remove it")
         wanted = (block.file, block.sheet)
         if wanted not in self._texts:
             self._texts[wanted] = self._read(block, lambda what: fault(DataFileError, what))
         text = self._texts[wanted]
         if block.file in self.files:
             self._compare(block, lambda what: fault(DataFileError, what))
-        return None if text is None or delimiter is None else TextFile(block.file, text, delimiter)
+        if text is None or delimiter is None:
+            return None
+        comment = block.comment if isinstance(block, TableBlock) else None
+        head, text = _below_comments(text, comment)
+        if not text.strip():
+            fault(DataFileError, f"every line begins with {comment!r}, as comment says; rows are needed")
+            return None
+        if block.row_names is not None:
+            text = _named_first_column(text, block.row_names, delimiter)
+        return TextFile(block.file, text, delimiter, head)
+
+    def open_folder(
+        self, block: Block, names: tuple[str, ...], where: str, faults: list[Fault]
+    ) -> FolderTexts | None:
+        """Return the file of one of these names in each folder of a block's folder.
+
+        The hash of a folder is that of the lines ``HASH  FOLDER/NAME``, sorted by path.
+        """
+
+        def fault(what: str) -> None:
+            faults.append(Fault(DataFileError, f"{block.file}: {what}"))
+
+        folder = self.target(block.file, fault)
+        if folder is None:
+            return None
+        if not folder.is_dir():
+            fault(f"is not a folder below the data root; give the folder that holds SAMPLE/{names[0]}")
+            return None
+        inside = sorted(one for one in folder.iterdir() if one.is_dir())
+        found = {one.name: [name for name in names if (one / name).exists()][:1] for one in inside}
+        start = block.file.rstrip("/")
+        paths = {name: f"{start}/{name}/{file[0]}" for name, file in found.items() if file}
+        if not paths:
+            fault(f"no folder in it holds {names[0]}; give the folder that holds SAMPLE/{names[0]}")
+            return None
+        texts = {name: self.open(Block(file=path, delimiter="\t"), where, faults) for name, path in paths.items()}
+        self._compare_folder(block, list(paths.values()), fault)
+        files = {name: text for name, text in texts.items() if text is not None}
+        return FolderTexts(files, tuple(name for name in found if name not in paths)) if files else None
+
+    def _compare_folder(self, block: Block, paths: list[str], fault: Callable[[str], None]) -> None:
+        if not all(path in self.files for path in paths):
+            return
+        lines = "".join(f"{self.files[path]['sha256']}  {path}\n" for path in sorted(paths))
+        self.files[block.file] = {"sha256": hashlib.sha256(lines.encode()).hexdigest(), "status": "unpinned"}
+        self._compare(block, fault)
+        for path in paths:
+            self.files[path]["status"] = self.files[block.file]["status"]
 
     def locate(self, block: Block, faults: list[Fault]) -> Path | None:
         """Return where a file of numbers lies, hashed and compared; None when it cannot be read."""
@@ -151,6 +216,21 @@ class Source:
         )
 
 
+def _below_comments(text: bytes, comment: str | None) -> tuple[int, bytes]:
+    """Return the line of the header, and the text from there on."""
+    head, at = 1, 0
+    while comment is not None and text.startswith(comment.encode(), at):
+        end = text.find(b"\n", at)
+        head, at = head + 1, len(text) if end < 0 else end + 1
+    return head, text[at:] if at else text
+
+
+def _named_first_column(text: bytes, name: str, delimiter: str) -> bytes:
+    """Return a text with a name put before its first line."""
+    quoted = '"' + name.replace('"', '""') + '"' if delimiter in name or '"' in name else name
+    return quoted.encode() + delimiter.encode() + text
+
+
 def _absent(path: Path, root: Path) -> str:
     if path.exists():
         return "is not a file; give the path of a file"
@@ -168,11 +248,10 @@ def clean_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
     every other encoding is refused, because guessing one can change names.
     """
     if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as failure:
-            fault(f"the gzip stream is broken or cut short ({failure}); get the file again")
+        unpacked = gunzipped(data, fault)
+        if unpacked is None:
             return None
+        data = unpacked
     if data[:4] == _OLD_EXCEL:
         fault("this is an old Excel workbook (.xls); save it as .xlsx, or the sheet as tab-separated text (.tsv)")
         return None

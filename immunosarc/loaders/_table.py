@@ -28,10 +28,13 @@ class RawTable:
         As the manifest names it.
     cells : DataFrame of str
         One column per column of the file; the index is the line of each row.
+    head : int
+        The line of the header.
     """
 
     file: str
     cells: pd.DataFrame
+    head: int = 1
 
     @property
     def lines(self) -> np.ndarray:
@@ -47,10 +50,10 @@ def read_rows(text: TextFile) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(
         io.StringIO(text.text.decode("utf-8"), newline="\n"), delimiter=text.delimiter, strict=True
     )
-    line = 1
+    line = text.head
     for row in reader:
         yield line, row
-        line = reader.line_num + 1
+        line = text.head + reader.line_num
 
 
 def read_header(text: TextFile) -> list[str]:
@@ -107,7 +110,8 @@ def read_table(text: TextFile, faults: list[Fault]) -> RawTable | None:
         return None
     body = rows[1:]
     lines = pd.Index([line for line, _ in body])
-    return RawTable(text.file, pd.DataFrame([row for _, row in body], columns=header, index=lines, dtype=object))
+    cells = pd.DataFrame([row for _, row in body], columns=header, index=lines, dtype=object)
+    return RawTable(text.file, cells, text.head)
 
 
 def _ragged(file: str, rows: list[tuple[int, list[str]]]) -> list[Fault]:

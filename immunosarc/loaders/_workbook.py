@@ -16,6 +16,7 @@ __all__ = ["cell_text", "sheet_text"]
 
 _LARGEST = 2_000_000_000
 _RATIO = 200
+_AREA = 20_000_000
 
 
 def sheet_text(data: bytes, sheet: str | None, fault: Callable[[str], None]) -> bytes | None:
@@ -45,6 +46,9 @@ def sheet_text(data: bytes, sheet: str | None, fault: Callable[[str], None]) -> 
     found = _sheet(book, sheet, fault)
     if found is None:
         return None
+    if (reason := _too_wide(found)) is not None:
+        fault(reason)
+        return None
     wrong = _merged(found) + _unreadable(found)
     for reason in wrong:
         fault(reason)
@@ -69,6 +73,16 @@ def _bomb(data: bytes) -> str | None:
     if size > _LARGEST or size > _RATIO * max(len(data), 100_000):
         return f"the workbook would unpack to {size:,} bytes; save the sheet as tab-separated text (.tsv)"
     return None
+
+
+def _too_wide(sheet: Any) -> str | None:
+    """Return why a sheet is not walked through: one cell far out makes millions of empty ones."""
+    area = sheet.max_row * sheet.max_column
+    if area <= _AREA:
+        return None
+    corner = f"{sheet.max_row:,} rows by {sheet.max_column:,} columns"
+    cure = "delete the cells that lie far out, or save the sheet as tab-separated text (.tsv)"
+    return f"sheet {sheet.title!r} reaches over {corner}; {cure}"
 
 
 def _sheet(book: Any, name: str | None, fault: Callable[[str], None]) -> Any:

@@ -4,22 +4,32 @@ from immunosarc.models._association import associate
 from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
+from immunosarc.models._composition import compare_composition
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
+from immunosarc.models._shift import immunogenicity_shift
+from immunosarc.models._strata import effective_sizes
 from immunosarc.models._sweep import sweep_landmarks
+from immunosarc.models._transition import class_probabilities, compare_classes, pair_classes
 
 __all__ = [
     "MODELS",
     "RESPONSE_GROUPS",
     "associate",
+    "class_probabilities",
     "compare_biopsied",
     "compare_change",
+    "compare_classes",
+    "compare_composition",
     "compare_timepoints",
     "detectability",
+    "effective_sizes",
     "explained_by_group",
+    "immunogenicity_shift",
     "landmark_flow",
     "leave_one_group_out",
+    "pair_classes",
     "pair_timepoints",
     "sweep_landmarks",
 ]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from immunosarc import schema, stats
 from immunosarc.cohort import Cohort, is_simulated, marked
-from immunosarc.errors import CohortError
+from immunosarc.models._biopsy_pair import both_biopsies
 
 __all__ = ["compare_biopsied", "compare_change"]
 
@@ -64,7 +64,8 @@ def compare_change(
     >>> compare_change(cohort, scores, ims.endpoints.derive(cohort))["n"].item() > 10
     True
     """
-    first, second = _both(cohort, scores, before, after)
+    pair = both_biopsies(cohort, scores, before, after)
+    first, second = pair.before, pair.after
     outcomes = schema.OUTCOMES.check(outcomes)
     response = outcomes["objective_response"].reindex(first.index)
     known = response.notna().to_numpy()
@@ -146,7 +147,8 @@ def compare_biopsied(
     >>> compare_biopsied(cohort, scores, n_permutations=200)["feature"].tolist()
     ['cyt']
     """
-    first, second = _both(cohort, scores, before, after)
+    pair = both_biopsies(cohort, scores, before, after)
+    first, second = pair.before, pair.after
     again = (second["status"] == "ok").to_numpy(dtype=bool)
     values = first[list(scores.columns)].to_numpy(dtype=float)
     fits = stats.mann_whitney(values, again, level=1 - alpha)
@@ -169,9 +171,3 @@ def compare_biopsied(
         }
     )
     return marked(rows, simulated=cohort.simulated)
-
-
-def _both(cohort: Cohort, scores: pd.DataFrame, before: str, after: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if before == after:
-        raise CohortError(f"before and after are both {before!r}; choose two timepoints.")
-    return cohort.at(before).per_patient(scores), cohort.at(after).per_patient(scores)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
-from immunosarc import schema
+from immunosarc import schema, stats
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
 from immunosarc.models._association import associate
 
@@ -16,6 +18,8 @@ __all__ = ["explained_by_group", "leave_one_group_out"]
 
 EVERYBODY = "nobody"
 """The value of ``left_out`` in the rows of the whole cohort."""
+
+_SHUFFLES = 2000
 
 
 def leave_one_group_out(
@@ -96,10 +100,12 @@ def explained_by_group(
 
     .. math:: \eta^2 = \frac{H}{n - 1}
 
-    with the Kruskal-Wallis H and its p. A feature is flagged when its own p is at most alpha, groups differ
-    in it (p at most alpha), and within groups its p is above alpha or cannot be had. The flag says that
-    the data cannot tell the feature from its groups, not that the feature has no effect: within small
-    groups little can be seen, and ``n_within`` says how many patients can be compared there.
+    with the Kruskal-Wallis H; its p deals the feature out among the patients, because groups of two or three are
+    too small for its limiting distribution. A feature is flagged when groups differ in it (p at most alpha) and
+    within groups less than half of its effect is left, with a p above alpha or none. The flag says that the
+    data cannot tell the feature from its groups, not that the feature has no effect: within small groups
+    little can be seen, and ``n_within`` says how many patients can be compared there. A feature that
+    goes with nothing may be flagged too; its own ``p_value`` says so.
 
     Parameters
     ----------
@@ -109,7 +115,7 @@ def explained_by_group(
         Histology, or another group, of each patient; indexed by patient. Patients without one are left
         out of both analyses.
     alpha : float
-        For the three p-values, each of the feature alone.
+        For both p-values, each of the feature alone.
     **options
         Whatever else :func:`associate` takes, but not ``strata``.
 
@@ -154,12 +160,16 @@ def explained_by_group(
     ask = {"endpoint": endpoint, "model": model, "alpha": alpha, **options}
     raw = associate(known, outcomes, **ask)
     within = associate(known, outcomes, strata=labels, **ask)
-    between = [_kruskal(known[name].to_numpy(dtype=float), labels.to_numpy()) for name in raw["feature"]]
+    shuffled = functools.cache(_shuffles)
+    seed = int(options.get("seed", 0))
+    between = [
+        _kruskal(known[name].to_numpy(dtype=float), labels.to_numpy(), lambda n: shuffled(n, seed))
+        for name in raw["feature"]
+    ]
     eta, p_groups, n_groups = (np.array(column) for column in zip(*between, strict=True))
-    lost = ~(within["p_value"] <= alpha).fillna(False).to_numpy(dtype=bool)
-    flagged = (raw["p_value"] <= alpha).fillna(False).to_numpy(dtype=bool) & (p_groups <= alpha) & lost
+    flagged = (p_groups <= alpha) & _lost(raw, within, alpha)
     settled = _settled(outcomes, endpoint).reindex(known.index)
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "feature": raw["feature"],
             "endpoint": endpoint,
@@ -179,6 +189,7 @@ def explained_by_group(
             "status": raw["status"].where(raw["status"] != "ok", within["status"]),
         }
     )
+    return marked(found, simulated=is_simulated(outcomes))
 
 
 def _groups(groups: pd.Series, table: pd.DataFrame) -> pd.Series:
@@ -193,8 +204,23 @@ def _groups(groups: pd.Series, table: pd.DataFrame) -> pd.Series:
     return named.astype("string").astype(object).where(named.notna())
 
 
-def _kruskal(values: np.ndarray, labels: np.ndarray) -> tuple[float, float, int]:
-    """Share of rank variance between groups, its p, and the groups with a measured patient."""
+def _lost(raw: pd.DataFrame, within: pd.DataFrame, alpha: float) -> np.ndarray:
+    """Whether less than half of the effect is left within groups, and no small p."""
+    neutral = np.where(raw["measure"] == "auc", 0.5, 0.0)
+    effect, left = (table["estimate"].to_numpy(dtype=float) - neutral for table in (raw, within))
+    weak = ~(left * np.sign(effect) >= np.abs(effect) / 2)
+    unsure = ~(within["p_value"] <= alpha).fillna(False).to_numpy(dtype=bool)
+    return np.asarray(np.isfinite(effect) & weak & unsure, dtype=bool)
+
+
+def _shuffles(n: int, seed: int) -> np.ndarray:
+    return stats.permute_within(np.zeros(n, dtype=int), _SHUFFLES, seed)
+
+
+def _kruskal(
+    values: np.ndarray, labels: np.ndarray, shuffles: Callable[[int], np.ndarray]
+) -> tuple[float, float, int]:
+    """Share of rank variance between groups, its permutation p, and the groups with a measured patient."""
     has = ~np.isnan(values)
     names, code = np.unique(labels[has].astype(str), return_inverse=True)
     n = int(has.sum())
@@ -202,9 +228,13 @@ def _kruskal(values: np.ndarray, labels: np.ndarray) -> tuple[float, float, int]
         return np.nan, np.nan, len(names)
     ranks = pd.Series(values[has]).rank().to_numpy()
     centred = ranks - ranks.mean()
-    between = sum(centred[code == k].sum() ** 2 / (code == k).sum() for k in range(len(names)))
-    eta = float(between / (centred**2).sum())
-    return eta, float(special.chdtrc(len(names) - 1, eta * (n - 1))), len(names)
+    member = np.eye(len(names))[code]
+    size = member.sum(axis=0)
+    orders = shuffles(n)
+    between = float(((centred @ member) ** 2 / size).sum())
+    null = ((centred[orders] @ member) ** 2 / size).sum(axis=1)
+    p = (1 + int((null >= between * (1 - 1e-12)).sum())) / (1 + _SHUFFLES)
+    return between / float((centred**2).sum()), p, len(names)
 
 
 def _settled(outcomes: pd.DataFrame, endpoint: str) -> pd.Series:

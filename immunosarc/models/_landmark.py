@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from immunosarc import schema
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean
 
 __all__ = ["endpoint_named", "landmark_flow", "landmark_population", "refuse_immortal_time"]
@@ -71,6 +72,7 @@ def landmark_flow(
     target = endpoint_named(endpoint)
     _check_day(landmark_day, target)
     table = schema.PATIENT_FEATURES.check(table)
+    simulated = is_simulated(outcomes)
     outcomes = schema.OUTCOMES.check(outcomes).reindex(table.index)
     reason = _reasons(table, outcomes, target, landmark_day)
     flow = pd.DataFrame(
@@ -83,7 +85,7 @@ def landmark_flow(
             "reason": reason.mask(reason == _KEPT).to_numpy(),
         }
     )
-    return schema.ATTRITION.check(flow)
+    return marked(schema.ATTRITION.check(flow), simulated=simulated)
 
 
 def landmark_population(table: pd.DataFrame, flow: pd.DataFrame, landmark_day: int) -> str:

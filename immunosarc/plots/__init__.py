@@ -1,12 +1,17 @@
 """Figures: a result table goes in, a drawn ``Axes`` comes out. Nothing is computed, shown or saved here."""
 
 from immunosarc.plots._attrition import attrition, flow_steps
+from immunosarc.plots._butterfly import butterfly
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
 from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._rates import rates
+from immunosarc.plots._sample_quality import sample_quality
+from immunosarc.plots._spider import spider
+from immunosarc.plots._swimmer import swimmer
 from immunosarc.plots._volcano import volcano
+from immunosarc.plots._waterfall import waterfall
 from immunosarc.plots._words import (
     CONDITIONAL,
     DASH,
@@ -29,6 +34,7 @@ __all__ = [
     "Measure",
     "alpha_text",
     "attrition",
+    "butterfly",
     "endpoint_label",
     "family_condition",
     "family_title",
@@ -43,6 +49,10 @@ __all__ = [
     "paired_change",
     "percent_text",
     "rates",
+    "sample_quality",
     "signed_text",
+    "spider",
+    "swimmer",
     "volcano",
+    "waterfall",
 ]

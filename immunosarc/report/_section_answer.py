@@ -6,6 +6,7 @@ import pandas as pd
 
 from immunosarc import plots, schema
 from immunosarc.report._section import Section, Text
+from immunosarc.report._section_quality import loud
 from immunosarc.report._select import families, table_of
 from immunosarc.study import Study
 
@@ -25,6 +26,7 @@ def answer(study: Study) -> list[str]:
     """Return the sentences a reader needs first, in order; each stands on rows of the tables."""
     sentences = [
         _patients(study),
+        *loud(table_of(study, "qc")),
         _rate(study, "objective_response", "Objective response"),
         _rate(study, "pfs6", "Progression-free at six months"),
         _median(study),

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from immunosarc.report import (
     _section_answer,
     _section_association,
+    _section_biopsies,
     _section_change,
     _section_endpoints,
     _section_flow,
     _section_methods,
     _section_patients,
     _section_provenance,
+    _section_quality,
     _section_signatures,
+    _section_trial,
 )
 from immunosarc.report._section import Section
 from immunosarc.study import Study
@@ -25,11 +28,15 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_provenance.build,
     _section_flow.build,
     _section_patients.build,
+    _section_quality.build,
     _section_endpoints.build,
     _section_endpoints.build_survival,
+    _section_trial.build,
+    _section_trial.build_safety,
     _section_signatures.build,
     _section_association.build,
     _section_change.build,
+    _section_biopsies.build,
     _section_signatures.build_coverage,
     _section_methods.build,
     _section_methods.build_glossary,

@@ -1,9 +1,20 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
-from immunosarc.schema._applicability import APPLICABILITY
-from immunosarc.schema._assay import PLATFORMS, UNITS, assay_problems, unit_problems
-from immunosarc.schema._cells import CELL_OUTPUTS, CELLS
-from immunosarc.schema._classes import CLASSES, PLACEMENT
+from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
+from immunosarc.schema._assay import (
+    LOG_LIMIT,
+    MILLION,
+    PLATFORMS,
+    UNITS,
+    assay_problems,
+    sample_sums,
+    sum_problems,
+    unit_problems,
+    value_problems,
+)
+from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
+from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
+from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
 from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
@@ -15,6 +26,7 @@ from immunosarc.schema._clinical import (
     PATIENTS,
     RESPONSES,
     SAMPLES,
+    STOP_REASONS,
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
@@ -25,7 +37,20 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
-from immunosarc.schema._recist import RECIST, RESPONSE_COURSE
+from immunosarc.schema._quality import QC, QC_LEVELS
+from immunosarc.schema._recist import (
+    CONFLICTS,
+    IMMUNE_BEST,
+    IMMUNE_COURSE,
+    IMMUNE_RECIST,
+    IMMUNE_RESPONSES,
+    PFS_SENSITIVITY,
+    RECIST,
+    RESISTANCE,
+    RESISTANCE_CLASSES,
+    RESPONSE_COURSE,
+    RULE_CHANGES,
+)
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -39,41 +64,73 @@ from immunosarc.schema._results import (
     SURVIVAL_CURVE,
     significant,
 )
+from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
+from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
 
 __all__ = [
+    "ADJUSTED_CHANGE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
+    "ATTRIBUTIONS",
     "ATTRITION",
     "CELLS",
     "CELL_OUTPUTS",
     "CHANGE",
     "CLASSES",
+    "CLASS_CHANGE",
+    "CONFLICTS",
     "COVERAGE",
     "DAYS_PER_MONTH",
+    "DOSING",
     "ENDPOINTS",
+    "EVENT_COUNTS",
     "EXPOSURES",
+    "IMMUNE_BEST",
+    "IMMUNE_COURSE",
+    "IMMUNE_RECIST",
+    "IMMUNE_RESPONSES",
     "LESIONS",
     "LESION_STATUS",
+    "LINEAGE",
+    "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
+    "MILLION",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
     "PATIENT_FEATURES",
+    "PATIENT_TOXICITY",
+    "PFS_SENSITIVITY",
+    "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "PURITY",
+    "QC",
+    "QC_LEVELS",
     "RECIST",
+    "RESISTANCE",
+    "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RULE_CHANGES",
     "SAMPLES",
+    "SHIFT",
     "SIX_MONTHS_DAYS",
     "STAMPS",
+    "STOP_REASONS",
     "SUMMARY",
     "SURVIVAL_CURVE",
+    "TIMELINE",
+    "TIMELINE_KINDS",
     "TIMEPOINTS",
+    "TOXICITY",
+    "TOXICITY_RATES",
+    "TRANSITION",
+    "TUMOR_CHANGE",
     "UNITS",
     "VISIT_RESPONSES",
     "Column",
@@ -82,6 +139,9 @@ __all__ = [
     "Table",
     "assay_problems",
     "refuse_response_groups",
+    "sample_sums",
     "significant",
+    "sum_problems",
     "unit_problems",
+    "value_problems",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["APPLICABILITY"]
+__all__ = ["APPLICABILITY", "LINEAGE"]
 
 
 def _text(meaning: str, *, filled: bool = False, values: tuple[str, ...] = ()) -> Column:
@@ -32,7 +32,7 @@ APPLICABILITY = Table(
         "direction": _text("key of the stated direction", filled=True),
         "platform_fit": _text("'ok', or what the published form needs"),
         "sex_linked": _text("genes on the Y chromosome"),
-        "lineage_conflict": _text("how many of its genes sarcoma cells themselves make"),
+        "lineage_conflict": _text("which of its genes sarcoma cells themselves make, by histology"),
         "loss_correlation": _number("median Spearman correlation with the score after random loss of genes"),
         "loss_correlation_low": _number("its 5th percentile over the draws"),
         "coverage_rule": _text("which share it needs"),
@@ -40,5 +40,22 @@ APPLICABILITY = Table(
         "patent": _text("known patents"),
         "reference": _text("publication of the method"),
         "oracle": _text("what the implementation was checked against"),
+    },
+)
+
+LINEAGE = Table(
+    "lineage",
+    {
+        "sample_id": _text("sample", filled=True),
+        "signature": _text("signature", filled=True),
+        "method": _text("scoring method", filled=True),
+        "histology": _text("code; missing where it is not known"),
+        "n_genes": _number("genes of the signature", low=0),
+        "n_conflict": _number("of them made by the sarcoma cells of this histology", low=0),
+        "genes": _text("these genes"),
+        "flagged": Column("flag", "whether there are any", required=True),
+        "score": _number("the score as it is"),
+        "score_without": _number("the score without these genes"),
+        "status": _text("'ok', or why there is no second score", filled=True),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,17 @@ import numpy as np
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["PLATFORMS", "UNITS", "assay_problems", "unit_problems"]
+__all__ = [
+    "LOG_LIMIT",
+    "MILLION",
+    "PLATFORMS",
+    "UNITS",
+    "assay_problems",
+    "sample_sums",
+    "sum_problems",
+    "unit_problems",
+    "value_problems",
+]
 
 UNITS: Mapping[str, str] = MappingProxyType(
     {
@@ -36,6 +46,16 @@ PLATFORMS = ("polya_rnaseq", "ribo_depleted", "exome_capture", "nanostring", "mi
 
 LOG_LIMIT = 100.0
 """No log2 expression value reaches this: 2**100 molecules do not fit into a tube."""
+
+_AT_ONCE = 8_000_000
+MILLION, FAR_BEYOND = 1e6, 5.0
+"""What a sample of TPM or CPM adds up to, and how many times that no rescaled sample reaches, but counts do."""
+
+LEAST_REACH, WHOLE_TRANSCRIPTOME = 30.0, 5000
+"""Linear values of so many genes reach further than this; what stays below has been logged already."""
+
+_SHARES = ("tpm", "cpm")
+_BLOCK = 256
 
 
 def assay_problems(name: str, adata: anndata.AnnData) -> list[str]:
@@ -89,26 +109,134 @@ def unit_problems(values: Any, unit: str) -> list[tuple[str, int, int]]:
     Returns
     -------
     list of tuple
-        What is wrong, and the row and the column of the first value that shows it.
+        What is wrong, and the row and the column of the first value that shows it. What no
+        such number can be is found here; what is only doubtful, by ``features.check_units``.
 
     Examples
     --------
     >>> unit_problems(np.array([[3.0, 0.5]]), "counts")
     [('unit counts declared, but a decimal found', 0, 1)]
+    >>> unit_problems(np.array([[9000000.0, 800000.0]]), "tpm")
+    [('unit tpm declared, but a sample adds up to 9,800,000, a million is the whole', 0, 0)]
     """
-    checks: list[tuple[str, Any]] = [("infinite value", np.isinf(values))]
+    if found := value_problems(values, unit):
+        return found
+    sums = sum_problems(sample_sums(values, unit), unit)
+    places = [(what, row, int(np.nanargmax(values[row]))) for what, row in sums]
+    return places + _logged_already(values, unit)
+
+
+def value_problems(values: Any, unit: str) -> list[tuple[str, int, int]]:
+    """Return the values that the unit cannot have, each looked at alone; see :func:`unit_problems`.
+
+    Parameters
+    ----------
+    values : ndarray of any two dimensions
+        The stored values of a sparse assay will do.
+    unit : str
+
+    Returns
+    -------
+    list of tuple
+        What is wrong, and the row and the column of the first value that shows it.
+
+    Examples
+    --------
+    >>> value_problems(np.array([[0.2, 1.4]]), "fraction")
+    [('unit fraction declared, but a value above 1', 0, 1)]
+    """
+    found: dict[str, tuple[str, int, int]] = {}
+    checks = _unit_checks(unit)
+    height = max(1, _AT_ONCE // max(values.shape[1], 1))
+    for start in range(0, len(values), height):  # in parts, so that a large assay needs no second one beside it
+        part = values[start : start + height]
+        for what, is_wrong in checks.items():
+            if what in found:
+                continue
+            wrong = is_wrong(part) & ~np.isnan(part)
+            if wrong.any():
+                row, column = (int(i) for i in np.argwhere(wrong)[0])
+                found[what] = (what, start + row, column)
+    return [found[what] for what in checks if what in found]
+
+
+def _unit_checks(unit: str) -> dict[str, Callable[[Any], Any]]:
+    """Return what is wrong with numbers of a unit, and how to see it."""
+    checks: dict[str, Callable[[Any], Any]] = {"infinite value": np.isinf}
     if not unit.startswith("log2") and unit != "score":
-        checks.append(("negative value", values < 0))
+        checks["negative value"] = lambda values: values < 0
+    if unit.startswith("log2_"):
+        checks["negative value, which log2(x + 1) never is"] = lambda values: values < 0
     if unit == "counts":
-        checks.append(("unit counts declared, but a decimal found", values != np.floor(values)))
+        checks["unit counts declared, but a decimal found"] = lambda values: values != np.floor(values)
     if unit.startswith("log2"):
-        checks.append((f"unit {unit} declared, but a value above {LOG_LIMIT:g}", values > LOG_LIMIT))
+        checks[f"unit {unit} declared, but a value above {LOG_LIMIT:g}"] = lambda values: values > LOG_LIMIT
     if unit == "fraction":
-        checks.append(("unit fraction declared, but a value above 1", values > 1))
-    found = []
-    for what, wrong in checks:
-        wrong &= ~np.isnan(values)
-        if wrong.any():
-            row, column = (int(i) for i in np.argwhere(wrong)[0])
-            found.append((what, row, column))
-    return found
+        checks["unit fraction declared, but a value above 1"] = lambda values: values > 1
+    return checks
+
+
+def sample_sums(values: Any, unit: str) -> np.ndarray:
+    """Return what each sample adds up to in the linear unit; missing values count nothing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_genes)
+    unit : str
+        ``log2_*`` is taken back to below the logarithm first.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Examples
+    --------
+    >>> sample_sums(np.array([[1.0, 2.0, np.nan]]), "log2_tpm")
+    array([4.])
+    """
+    sums = np.zeros(len(values))
+    for start in range(0, len(values), _BLOCK):
+        block = np.asarray(values[start : start + _BLOCK], dtype=float)
+        linear = np.exp2(np.minimum(block, LOG_LIMIT)) - 1.0 if unit.startswith("log2") else block
+        sums[start : start + _BLOCK] = np.nansum(linear, axis=1)
+    return sums
+
+
+def sum_problems(sums: Any, unit: str) -> list[tuple[str, int]]:
+    """Return the first sample of TPM or CPM that adds up to far more than a million; none for other units.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n_samples,)
+        See :func:`sample_sums`.
+    unit : str
+
+    Returns
+    -------
+    list of tuple
+        What is wrong, and the row.
+
+    Examples
+    --------
+    >>> sum_problems(np.array([1e6, 7e6]), "log2_tpm")
+    [('unit log2_tpm declared, but a sample adds up to 7,000,000 below the logarithm, a million is the whole', 1)]
+    """
+    above = sums > MILLION * FAR_BEYOND
+    if unit.removeprefix("log2_") not in _SHARES or not above.any():
+        return []
+    row = int(np.argmax(above))
+    below = " below the logarithm" if unit.startswith("log2") else ""
+    return [
+        (f"unit {unit} declared, but a sample adds up to {sums[row]:,.0f}{below}, a million is the whole", row)
+    ]
+
+
+def _logged_already(values: Any, unit: str) -> list[tuple[str, int, int]]:
+    linear = unit in ("tpm", "cpm", "fpkm", "rsem_normalized")
+    if not linear or values.shape[1] < WHOLE_TRANSCRIPTOME or not np.isfinite(values).any():
+        return []
+    place = np.unravel_index(np.nanargmax(values), values.shape)
+    if not 0 < values[place] <= LEAST_REACH:
+        return []
+    what = f"unit {unit} declared, but no value of {values.shape[1]:,} genes is above {LEAST_REACH:g}: logs"
+    return [(what, int(place[0]), int(place[1]))]

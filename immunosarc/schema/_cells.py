@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["CELLS", "CELL_OUTPUTS"]
+__all__ = ["CELLS", "CELL_OUTPUTS", "PURITY"]
 
 CELL_OUTPUTS = ("cell_score", "cell_fraction")
 """In arbitrary units, comparable between samples only; a share of cells, comparable between cell types too."""
@@ -33,5 +33,18 @@ CELLS = Table(
         "n_found": _number("of them with a value in the sample", low=0),
         "status": _text("'ok', or why there is no value"),
         "note": _text("what else to know", filled=False),
+    },
+)
+
+PURITY = Table(
+    "purity",
+    {
+        "sample_id": _text("sample"),
+        "immune": _number("ESTIMATE immune score"),
+        "stromal": _number("ESTIMATE stromal score"),
+        "estimate": _number("their sum"),
+        "purity": _number("share of tumor by the published curve", low=0),
+        "status": _text("'ok', or why there is no purity"),
+        "note": _text("for what the curve was fitted"),
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["CLASSES", "PLACEMENT"]
+__all__ = ["CLASSES", "PLACED_CHANGE", "PLACEMENT"]
 
 
 def _text(meaning: str, *, filled: bool = False) -> Column:
@@ -34,6 +34,21 @@ PLACEMENT = Table(
         "guard": _text("measured, declared or own cohort", filled=True),
         "status": _text("'ok', or why there is no value", filled=True),
         "note": _text("what else to know"),
+    },
+)
+
+PLACED_CHANGE = Table(
+    "placed_change",
+    {
+        "patient_id": _text("patient", filled=True),
+        "population": _text("which genes were averaged", filled=True),
+        "reference": _text("name of the reference", filled=True),
+        "sample_before": _text("sample at the earlier timepoint"),
+        "sample_after": _text("sample at the later timepoint"),
+        "z_before": _number("standard deviations above the mean of the reference, earlier"),
+        "z_after": _number("the same, later"),
+        "difference": _number("z_after less z_before"),
+        "status": _text("'ok', or why there is no difference", filled=True),
     },
 )
 

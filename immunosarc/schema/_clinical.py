@@ -20,6 +20,7 @@ __all__ = [
     "PATIENTS",
     "RESPONSES",
     "SAMPLES",
+    "STOP_REASONS",
     "TIMEPOINTS",
     "VISIT_RESPONSES",
 ]
@@ -32,10 +33,21 @@ VISIT_RESPONSES = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
 
 LESION_STATUS = {
     "target": ("absent", "too_small", "merged", "split", "treated", "not_assessed"),
-    "non_target": ("absent", "present", "too_small", "progression", "treated", "not_assessed"),
+    "non_target": (
+        "absent",
+        "present",
+        "too_small",
+        "progression",
+        "further_progression",
+        "treated",
+        "not_assessed",
+    ),
     "new": ("unequivocal", "equivocal", "absent", "not_assessed"),
 }
 """What may be said of a lesion beside its diameter, by its role; empty means measured."""
+
+STOP_REASONS = ("toxicity", "progression", "completed", "withdrawal", "death", "other")
+"""Why a patient's treatment was stopped."""
 
 TIMEPOINTS = ("pre", "on", "post")
 """Before treatment, on treatment, and at or after progression."""
@@ -110,6 +122,9 @@ PATIENTS = Table(
         "last_alive_day": Column("number", f"last known alive; {_DAY}"),
         "data_cut_day": Column("number", f"data cut; {_DAY}"),
         "new_therapy_day": Column("number", f"start of another anticancer therapy; {_DAY}"),
+        "clinical_progression_day": Column("number", f"progression called without imaging; {_DAY}"),
+        "rapid_progression": Column("flag", "the tumor grew so fast that a short exposure counts as exposure"),
+        "stop_reason": Column("text", "why treatment was stopped", values=STOP_REASONS),
         "treatment_related_grade_3_4": Column(
             "flag", "had a treatment-related adverse event of CTCAE grade 3 or 4"
         ),
@@ -178,6 +193,7 @@ LESIONS = _long(
     lesion_id=Column("text", "the lesion, the same at every visit", required=True, filled=True),
     role=Column("text", "role by RECIST 1.1", required=True, filled=True, values=("target", "non_target", "new")),
     diameter_mm=Column("number", "longest diameter, or short axis of a node; mm", low=0),
+    diameter_unit=Column("text", "unit of the diameter where the source names it; anything but mm contradicts"),
     nodal=Column("flag", "whether it is a lymph node"),
     reader=Column("text", "who measured"),
     method=Column("text", "how it was imaged: CT, MRI, FDG-PET, ..."),
@@ -185,7 +201,8 @@ LESIONS = _long(
         "text",
         "what the diameter does not say: absent, too_small to measure (5 mm unless given), merged into another "
         "lesion, a part of a split one (lesion_id = lesion, dot, part), treated locally, not_assessed; of a "
-        "non-target present or unequivocal progression; of a new lesion unequivocal or equivocal",
+        "non-target present, unequivocal progression, or further_progression after that; of a new lesion "
+        "unequivocal or equivocal",
         values=tuple(dict.fromkeys(one for allowed in LESION_STATUS.values() for one in allowed)),
     ),
 )
@@ -201,7 +218,8 @@ EXPOSURES = _long(
     study_day=Column("number", f"administration; {_DAY}", required=True, filled=True),
     drug=Column("text", "what was given", required=True, filled=True),
     dose=Column("number", "amount given", low=0),
-    dose_unit=Column("text", "unit of the dose"),
+    dose_unit=Column("text", "unit of the dose, the same for all doses of a drug"),
+    planned_dose=Column("number", "amount that was planned, in the same unit", low=0),
 )
 MEDICATIONS = _long(
     "medications",
@@ -209,14 +227,20 @@ MEDICATIONS = _long(
     end_day=Column("number", f"end; {_DAY}"),
     drug=Column("text", "concomitant medication", required=True, filled=True),
     indication=Column("text", "why it was given"),
-    route=Column("text", "how it was given"),
+    route=Column("text", "how it was given: oral, intravenous, topical, inhaled, ..."),
+    event_term=Column("text", "the adverse event it was given for: a term of adverse_events"),
+    immunosuppressive=Column(
+        "flag", "declared to be systemic immunosuppression, or not; goes before what drug and route say"
+    ),
 )
 ADVERSE_EVENTS = _long(
     "adverse_events",
     study_day=Column("number", f"onset; {_DAY}"),
     term=Column("text", "CTCAE term", required=True, filled=True),
     grade=Column("number", "CTCAE grade", required=True, filled=True, low=1, high=5),
-    related_to=Column("text", "the drugs it is attributed to"),
+    end_day=Column("number", f"end; {_DAY}"),
+    related=Column("flag", "related to any study drug; derived from related_to when absent"),
+    related_to=Column("text", "the drugs it is attributed to, separated by semicolons; 'none' = to no drug"),
     immune_mediated=Column("flag", "immune-mediated by attribution"),
 )
 

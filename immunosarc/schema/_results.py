@@ -62,6 +62,17 @@ OUTCOMES = Table(
         "pfs_status": _STATUS,
         "os_status": _STATUS,
         "rule_set": _text("the rules that derived the row, with their version", filled=True),
+        "best_overall_response_confirmed": Column(
+            "text", "best response, CR and PR confirmed; from visits", values=RESPONSES
+        ),
+        "pfs_reason": Column("text", "what ended progression-free survival; from visits"),
+        "ttr_time": Column("number", "first dose to first response; responders only; months", low=0),
+        "ttr_days": Column("number", "the same in days", low=0),
+        "dor_time": Column(
+            "number", "first response to progression, death or censoring; responders only; months", low=0
+        ),
+        "dor_event": Column("flag", "progression or death after response"),
+        "dor_days": Column("number", "the same in days", low=0),
     },
     index="patient_id",
 )

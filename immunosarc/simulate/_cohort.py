@@ -11,6 +11,8 @@ from immunosarc.cohort import Cohort, make_assay
 from immunosarc.errors import ImmunosarcError, raise_together
 from immunosarc.simulate._expression import Planted, cold_tumors, expression
 from immunosarc.simulate._genes import PROGRAMS, GeneModel, gene_model
+from immunosarc.simulate._scans import scan_tables
+from immunosarc.simulate._treatment import treatment_tables
 from immunosarc.simulate._trial import read_trial, trial_patients, trial_samples
 
 __all__ = ["simulate_cohort"]
@@ -31,7 +33,9 @@ def simulate_cohort(
 
     The patients are invented, the same for every seed, and give through
     :mod:`immunosarc.endpoints` the published counts of NCT04028063 (Wilky 2025, doi
-    10.1158/1078-0432.CCR-25-0618); the seed varies the expression of their biopsies. Planted:
+    10.1158/1078-0432.CCR-25-0618): from the outcomes in ``patients`` as well as, without those,
+    from the rows of lesions, visits, doses, medications and events. The seed varies the
+    expression of their biopsies, the sizes of their lesions and their minor events. Planted:
 
     - the B lineage program is higher, before and on treatment, in responders of schedule
       stage 1 than in its non-responders; in stage 2 it is not;
@@ -57,7 +61,8 @@ def simulate_cohort(
     -------
     Cohort
         33 patients, 29 biopsies before and 22 on treatment (20 pairs, 2 patients without
-        tissue), the assay ``"rna"`` in TPM with every gene of the catalog.
+        tissue), the assay ``"rna"`` in TPM with every gene of the catalog, and the five tables
+        of ``schema.LONG_TABLES``. Doses are invented; the order of the drugs is the trial's.
         ``provenance["truth"]`` says what was planted; ``provenance["truth"]["null_panel"]``
         is a mapping from name to genes that scoring accepts as signatures.
 
@@ -73,6 +78,11 @@ def simulate_cohort(
     >>> cohort
     Cohort simulated_trial [SIMULATED]: 33 patients, 51 samples (29 pre, 22 on), 20 pre-on pairs
       rna: 51 samples x 3,917 features, tpm
+      lesions: 739 rows
+      assessments: 154 rows
+      exposures: 627 rows
+      medications: 154 rows
+      adverse_events: 90 rows
     >>> sorted(cohort.provenance["truth"])
     ['cold_to_hot', 'histology_marker', 'null_panel', 'response_signature']
     """
@@ -86,10 +96,13 @@ def simulate_cohort(
     planted = Planted(response=raised * float(response_effect), histology=_VASCULAR, hot=float(hot_shift))
     tpm = expression(patients, samples, model, planted=planted, seed=int(seed))
     cold = cold_tumors(patients, int(seed))
+    lesions, assessments = scan_tables(trial, seed=int(seed))
+    rows = {"lesions": lesions, "assessments": assessments, **treatment_tables(trial, seed=int(seed))}
     truth = _truth(model, planted, effect=float(response_effect), cold=list(cold.index[cold]))
     return Cohort(
         patients=patients.drop(columns="histology_code"),
         samples=samples,
+        tables=rows,
         assays={"rna": make_assay(tpm, unit="tpm", source="simulated", platform="polya_rnaseq")},
         provenance=_provenance(int(seed)) | {"truth": truth, "plan": _plan(truth["null_panel"])},
     )

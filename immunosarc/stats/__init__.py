@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
+from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
+from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._competing_risks import (
+    CumulativeIncidence,
+    cumulative_incidence,
+    cumulative_incidence_scores,
+)
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -13,18 +21,42 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
+from immunosarc.stats._log_rank_design import (
+    Enrollment,
+    OneSampleSize,
+    TwoArmSize,
+    event_probability,
+    log_rank_lakatos,
+    log_rank_schoenfeld,
+    one_sample_log_rank_size,
+    one_sample_log_rank_test,
+)
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
+from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
+from immunosarc.stats._maxstat import (
+    MaximallySelected,
+    hothorn_lausen,
+    lausen_1992,
+    lausen_1994,
+    log_rank_scores,
+    maximally_selected,
+    selected_curve,
+)
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
+from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._proportional_odds import proportional_odds
 from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
+from immunosarc.stats._rate import poisson_rate
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._simon import (
@@ -46,11 +78,23 @@ from immunosarc.stats._units import (
 )
 
 __all__ = [
+    "AdjustedChange",
+    "CumulativeIncidence",
+    "Enrollment",
     "Fits",
     "KaplanMeier",
+    "Look",
+    "MarginalHomogeneity",
+    "MaximallySelected",
+    "OneSampleSize",
+    "Operating",
+    "PredictiveLooks",
+    "ResponseToxicity",
     "SingleStage",
+    "TwoArmSize",
     "TwoStage",
     "TwoStageInference",
+    "adjusted_change",
     "admissible_weights",
     "ancova",
     "auc_as_log_odds_ratio",
@@ -60,34 +104,57 @@ __all__ = [
     "clopper_pearson",
     "counts_per_million",
     "cox",
+    "cumulative_incidence",
+    "cumulative_incidence_scores",
     "detectable_auc",
     "detectable_log_hazard_ratio",
     "detectable_ordinal",
     "detectable_rank_correlation",
     "discovery_errors",
+    "entry_scores",
+    "event_probability",
     "firth_cox",
     "firth_logistic",
     "hodges_lehmann",
+    "hothorn_lausen",
     "kaplan_meier",
+    "lausen_1992",
+    "lausen_1994",
+    "linear_score_null",
+    "linear_score_statistic",
     "log2_plus_one",
     "log_cpm",
     "log_rank",
+    "log_rank_lakatos",
+    "log_rank_schoenfeld",
+    "log_rank_scores",
     "logistic",
     "logrank_score_null",
     "logrank_score_statistic",
     "mann_whitney",
+    "marginal_homogeneity",
+    "maximally_selected",
     "median_split",
     "noise_ceiling",
+    "one_sample_log_rank_size",
+    "one_sample_log_rank_test",
+    "operating_characteristics",
     "permute_within",
+    "poisson_rate",
+    "predictive_looks",
+    "predictive_probability",
     "proportional_odds",
     "rank_correlation",
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "response_toxicity_search",
+    "selected_curve",
     "shrink",
     "sign_flips",
     "signed_rank",
     "signed_rank_null",
+    "simulate_looks",
     "single_stage_search",
     "step_down_maxt",
     "tmm_factors",

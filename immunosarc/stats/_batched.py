@@ -9,7 +9,10 @@ import numpy as np
 
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
 
-__all__ = ["ascend", "climb", "inverse_and_log_determinant", "newton_step", "solve_with"]
+__all__ = ["WORTH_COMPILING", "ascend", "climb", "inverse_and_log_determinant", "newton_step", "solve_with"]
+
+# features times patients from which compiled code saves more than it takes to load
+WORTH_COMPILING = 100_000
 
 _HALVINGS = 40
 _ITERATIONS = 200

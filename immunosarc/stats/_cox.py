@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from immunosarc.errors import did_you_mean
-from immunosarc.stats._batched import climb, inverse_and_log_determinant, solve_with
-from immunosarc.stats._fits import Fits
+from immunosarc.stats._batched import WORTH_COMPILING, climb, inverse_and_log_determinant, solve_with
+from immunosarc.stats._fits import Fits, StatusArray
 from immunosarc.stats._inputs import (
     BoolArray,
     FloatArray,
     IntArray,
     as_covariates,
+    as_entry,
     as_features,
     as_follow_up,
     as_strata,
@@ -30,6 +31,7 @@ from immunosarc.stats._partial_likelihood import (
     RiskModel,
     cox_status,
     orders_perfectly,
+    reasons_against,
     standardized_columns,
 )
 
@@ -48,6 +50,7 @@ def cox(
     time: ArrayLike,
     event: ArrayLike,
     *,
+    entry: ArrayLike | None = None,
     covariates: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     ties: Ties = "efron",
@@ -75,6 +78,9 @@ def cox(
         NaN where not measured; the patient is left out for that feature.
     time, event : array_like of shape (n_patients,)
         Follow-up and whether it ended with the event; none missing.
+    entry : array_like of shape (n_patients,), optional
+        When a row came under observation, before its ``time``: it is at risk after its entry and up to its
+        time (counting process). A patient whose feature changes has one row for each value.
     covariates : array_like of shape (n_patients, k), optional
         In every model; a patient with a missing one is left out of all.
     strata : array_like of shape (n_patients,), optional
@@ -102,8 +108,9 @@ def cox(
     >>> float(fits.estimate[0].round(3))
     1.274
     """
+    block = _compiled_block if entry is None and _worth_compiling(features, covariates) else _block
     return fit_in_blocks(
-        "cox", _block, features, (time, event), covariates=covariates, strata=strata, ties=ties, level=level
+        "cox", block, features, (time, event, entry), covariates=covariates, strata=strata, ties=ties, level=level
     )
 
 
@@ -111,7 +118,7 @@ def fit_in_blocks(
     function: str,
     block: Callable[[FloatArray, FloatArray, Clock, float], Fits],
     features: ArrayLike,
-    follow_up: tuple[ArrayLike, ArrayLike],
+    follow_up: tuple[ArrayLike, ArrayLike, ArrayLike | None],
     *,
     covariates: ArrayLike | None,
     strata: ArrayLike | None,
@@ -124,7 +131,8 @@ def fit_in_blocks(
     """
     problems: list[str] = []
     values = as_features(features, problems)
-    times, events = as_follow_up(*follow_up, len(values), problems)
+    times, events = as_follow_up(*follow_up[:2], len(values), problems)
+    entry = as_entry(follow_up[2], times, problems)
     others = as_covariates(covariates, len(values), problems)
     codes = as_strata(strata, len(values), problems)
     check_level(level, problems)
@@ -132,9 +140,15 @@ def fit_in_blocks(
         problems.append(f"ties: unknown {ties!r}.{did_you_mean(ties, get_args(Ties))}")
     refuse(function, problems)
     complete = np.flatnonzero(~np.isnan(others).any(axis=1))
-    # latest first within a stratum, so that a risk set is a running sum
-    order = complete[np.lexsort((-times[complete], codes[complete]))]
-    clock = Clock.of(times[order], events[order], codes[order], efron=ties == "efron")
+    # latest first within a stratum, so that a risk set is a running sum; events last among equal times
+    order = complete[np.lexsort((events[complete], -times[complete], codes[complete]))]
+    clock = Clock.of(
+        times[order],
+        events[order],
+        codes[order],
+        efron=ties == "efron",
+        entry=None if entry is None else entry[order],
+    )
     step = max(1, _NUMBERS // max(len(values), 1))
     blocks = [
         block(values[order, start : start + step], others[order], clock, level)
@@ -144,7 +158,6 @@ def fit_in_blocks(
 
 
 def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -> Fits:
-    critical = float(special.ndtri((1.0 + level) / 2.0))
     seen = ~np.isnan(values)
     counts = seen.sum(axis=0), (seen & clock.event[:, None]).sum(axis=0)
     model, scale = standardized_columns(values, others, clock)
@@ -160,6 +173,19 @@ def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -
     estimate[usable] = np.where(arrived, top.beta[0] / scale[usable], np.nan)
     error[usable] = np.where(arrived, np.sqrt(inverse[0, 0]) / scale[usable], np.nan)
     status[usable[~arrived]] = _MONOTONE
+    return _wald(counts, status, hopeless=hopeless, estimate=estimate, error=error, level=level)
+
+
+def _wald(
+    counts: tuple[IntArray, IntArray],
+    status: StatusArray,
+    *,
+    hopeless: BoolArray,
+    estimate: FloatArray,
+    error: FloatArray,
+    level: float,
+) -> Fits:
+    critical = float(special.ndtri((1.0 + level) / 2.0))
     z = estimate / error
     return Fits.collect(
         counts,
@@ -172,6 +198,36 @@ def _block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -
         statistic=z,
         p_value=2.0 * special.ndtr(-np.abs(z)),
     )
+
+
+def _worth_compiling(features: ArrayLike, covariates: ArrayLike | None) -> bool:
+    """Whether the compiled scan saves more than it costs to load; it knows no covariates."""
+    return covariates is None and np.size(features) >= WORTH_COMPILING
+
+
+def _compiled_block(values: FloatArray, others: FloatArray, clock: Clock, level: float) -> Fits:
+    """The numbers of :func:`_block` for models without covariates."""
+    from immunosarc.stats._cox_compiled import COLUMNS, fit_each  # numba loads only for large panels
+
+    found = dict(
+        zip(COLUMNS, fit_each(values, clock.group, clock.stratum(), clock.event, clock.efron), strict=True)
+    )
+    counts = found["n"].astype(np.int64), found["n_events"].astype(np.int64)
+    ordered = found["ordered"] > 0
+    status, hopeless = reasons_against(
+        counts[1], constant=found["unit"] == 0, free=found["information"], ordered=ordered, monotone=_MONOTONE
+    )
+    hopeless = hopeless | ordered
+    lost = np.flatnonzero(~hopeless & (found["arrived"] == 0))
+    fits = _wald(
+        counts,
+        status,
+        hopeless=hopeless,
+        estimate=found["estimate"],
+        error=np.where(hopeless, np.nan, found["std_error"]),
+        level=level,
+    )
+    return fits.replaced(lost, _block(values[:, lost], others, clock, level)) if lost.size else fits
 
 
 def _maximize(model: RiskModel, beta: FloatArray) -> tuple[PartialLikelihood, BoolArray]:

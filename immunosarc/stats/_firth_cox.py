@@ -35,6 +35,7 @@ def firth_cox(
     time: ArrayLike,
     event: ArrayLike,
     *,
+    entry: ArrayLike | None = None,
     covariates: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     ties: Ties = "efron",
@@ -61,6 +62,9 @@ def firth_cox(
         NaN where not measured; the patient is left out for that feature.
     time, event : array_like of shape (n_patients,)
         Follow-up and whether it ended with the event; none missing.
+    entry : array_like of shape (n_patients,), optional
+        When a row came under observation, before its ``time``: it is at risk after its entry and up to its
+        time (counting process). A patient whose feature changes has one row for each value.
     covariates : array_like of shape (n_patients, k), optional
         In every model; a patient with a missing one is left out of all.
     strata : array_like of shape (n_patients,), optional
@@ -90,7 +94,14 @@ def firth_cox(
     (True, 'monotone likelihood: finite only through the penalty')
     """
     return fit_in_blocks(
-        "firth_cox", _block, features, (time, event), covariates=covariates, strata=strata, ties=ties, level=level
+        "firth_cox",
+        _block,
+        features,
+        (time, event, entry),
+        covariates=covariates,
+        strata=strata,
+        ties=ties,
+        level=level,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
 
-__all__ = ["Fits", "statuses"]
+__all__ = ["Fits", "StatusArray", "statuses"]
 
 StatusArray = NDArray[np.object_]
 
@@ -76,6 +76,26 @@ class Fits:
     def join(cls, blocks: list[Fits]) -> Fits:
         """Put blocks of features one after the other."""
         return cls(**{f.name: np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(cls)})
+
+    def replaced(self, features: IntArray, other: Fits) -> Fits:
+        """Return a copy in which some features have the rows of another table.
+
+        Parameters
+        ----------
+        features : ndarray of int
+            Positions of the features to replace.
+        other : Fits
+            One row for each of them.
+
+        Returns
+        -------
+        Fits
+            As many rows as before.
+        """
+        columns = {f.name: getattr(self, f.name).copy() for f in fields(self)}
+        for name, column in columns.items():
+            column[features] = getattr(other, name)
+        return Fits(**columns)
 
 
 def statuses(n_features: int, *reasons: tuple[BoolArray, str | Callable[[int], str]]) -> StatusArray:

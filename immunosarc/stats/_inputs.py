@@ -19,6 +19,7 @@ __all__ = [
     "IntArray",
     "as_binary",
     "as_covariates",
+    "as_entry",
     "as_features",
     "as_follow_up",
     "as_grades",
@@ -98,6 +99,22 @@ def as_follow_up(
             f"{np.flatnonzero(wrong)[:5].tolist()}; keep only patients whose follow-up is known"
         )
     return times, as_binary(event, size, "event", problems)
+
+
+def as_entry(entry: ArrayLike | None, times: FloatArray, problems: list[str]) -> FloatArray | None:
+    """Return when each row came under observation, which must be before its time."""
+    if entry is None:
+        return None
+    entries = _floats(entry, "entry", problems)
+    if not _is_vector(entries, times.size, "entry", problems):
+        return None
+    wrong = ~(entries < times)
+    if wrong.any():
+        problems.append(
+            f"entry: need numbers below time, have others at rows {np.flatnonzero(wrong)[:5].tolist()}; "
+            "who had the event or left before entering was never at risk: leave these rows out"
+        )
+    return entries
 
 
 def as_strata(strata: ArrayLike | None, length: int, problems: list[str]) -> IntArray:

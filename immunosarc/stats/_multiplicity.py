@@ -140,7 +140,8 @@ def noise_ceiling(null: ArrayLike, *, level: float = 0.95) -> float:
     chance = _null_matrix(null, problems)
     check_level(level, problems)
     refuse("noise_ceiling", problems)
-    largest = np.fmax.reduce(np.abs(chance), axis=1, initial=0.0)
+    top, bottom = np.fmax.reduce(chance, axis=1, initial=0.0), np.fmin.reduce(chance, axis=1, initial=0.0)
+    largest = np.maximum(top, -bottom)
     return float(np.quantile(largest, level, method="higher"))
 
 

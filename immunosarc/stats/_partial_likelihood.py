@@ -12,10 +12,43 @@ from immunosarc.stats._batched import inverse_and_log_determinant
 from immunosarc.stats._fits import StatusArray, statuses
 from immunosarc.stats._inputs import BoolArray, FloatArray, IntArray
 
-__all__ = ["Clock", "PartialLikelihood", "RiskModel", "cox_status", "orders_perfectly", "standardized_columns"]
+__all__ = [
+    "Clock",
+    "PartialLikelihood",
+    "RiskModel",
+    "cox_status",
+    "orders_perfectly",
+    "reasons_against",
+    "standardized_columns",
+]
 
 # standardised information below this, next to the number of events, is rounding
 _NO_INFORMATION = 1e-9
+
+
+@dataclass(frozen=True)
+class Entrants:
+    """Who comes under observation only later: not at risk before."""
+
+    order: IntArray  # patients by stratum and falling entry
+    begins: IntArray  # for each event, where its stratum begins in that order
+    ends: IntArray  # and where those end that enter at its time or later
+
+    @classmethod
+    def of(cls, entry: FloatArray, times: FloatArray, codes: IntArray, dying: IntArray) -> Entrants:
+        order = np.lexsort((-entry, codes))
+        begins, ends = np.empty((2, dying.size), dtype=np.int64)
+        for code in np.unique(codes):
+            late = -entry[order[codes[order] == code]]
+            mine = codes[dying] == code
+            begins[mine] = np.searchsorted(codes[order], code)
+            ends[mine] = begins[mine] + np.searchsorted(late, -times[dying[mine]], side="right")
+        return cls(order, begins, ends)
+
+    def still_to_come(self, amounts: FloatArray) -> FloatArray:
+        """Sum over the patients of the stratum that enter at the time of each event or later."""
+        running = np.concatenate([np.zeros((1, amounts.shape[1])), amounts[self.order].cumsum(axis=0)])
+        return np.asarray(running[self.ends] - running[self.begins])
 
 
 @dataclass(frozen=True)
@@ -28,22 +61,39 @@ class Clock:
     strata: list[slice]  # groups of each stratum
     dying: IntArray  # patients with the event
     efron: bool
+    entrants: Entrants | None = None  # where some come under observation later
 
     @classmethod
-    def of(cls, times: FloatArray, events: BoolArray, codes: IntArray, *, efron: bool) -> Clock:
+    def of(
+        cls,
+        times: FloatArray,
+        events: BoolArray,
+        codes: IntArray,
+        *,
+        efron: bool,
+        entry: FloatArray | None = None,
+    ) -> Clock:
         new = np.ones(times.size, dtype=np.bool_)
         new[1:] = (np.diff(times) != 0) | (np.diff(codes) != 0)
         starts = np.flatnonzero(new)
         edges = np.searchsorted(codes[starts], np.append(np.unique(codes), np.inf))
         strata = [slice(a, b) for a, b in pairwise(edges)]
-        return cls(events, starts, np.cumsum(new) - 1, strata, np.flatnonzero(events), efron)
+        dying = np.flatnonzero(events)
+        entrants = None if entry is None else Entrants.of(entry, times, codes, dying)
+        return cls(events, starts, np.cumsum(new) - 1, strata, dying, efron, entrants)
 
     def at_risk(self, amounts: FloatArray) -> FloatArray:
         """Sum over the patients at risk at the time of each event, (n_events, m)."""
         by_group = np.add.reduceat(amounts, self.starts, axis=0)
         for groups in self.strata:
             by_group[groups] = by_group[groups].cumsum(axis=0)
-        return np.asarray(by_group[self.group[self.dying]])
+        here = by_group[self.group[self.dying]]
+        return np.asarray(here if self.entrants is None else here - self.entrants.still_to_come(amounts))
+
+    def stratum(self) -> IntArray:
+        """Number of each patient's stratum."""
+        by_group = np.repeat(np.arange(len(self.strata)), [s.stop - s.start for s in self.strata])
+        return np.asarray(by_group[self.group], dtype=np.int64)
 
     def tied(self, amounts: FloatArray) -> FloatArray:
         """Sum over the patients with an event at the same time, (n_events, m)."""
@@ -171,17 +221,25 @@ def cox_status(
     monotone: str,
 ) -> tuple[StatusArray, BoolArray]:
     """Why a Cox model cannot be fitted, or not be trusted, and for which features it is hopeless."""
-    events = counts[1]
     top = np.fmax.reduce(values, axis=0, initial=-np.inf)
     constant = ~(top > np.fmin.reduce(values, axis=0, initial=np.inf))
-    few = events < 2
-    uninformed = np.zeros_like(few)
+    free = np.zeros(values.shape[1])
     if start is not None:
         inverse, _ = inverse_and_log_determinant(start.information)
         with np.errstate(divide="ignore", invalid="ignore"):
-            uninformed = ~(1.0 / inverse[0, 0] > _NO_INFORMATION * np.maximum(events, 1))
+            free = 1.0 / inverse[0, 0]
+    return reasons_against(counts[1], constant=constant, free=free, ordered=ordered, monotone=monotone)
+
+
+def reasons_against(
+    events: IntArray, *, constant: BoolArray, free: FloatArray, ordered: BoolArray, monotone: str
+) -> tuple[StatusArray, BoolArray]:
+    """Status and hopelessness from what was counted; ``free`` is the standardized information at no effect."""
+    few = events < 2
+    with np.errstate(invalid="ignore"):
+        uninformed = ~(free > _NO_INFORMATION * np.maximum(events, 1))
     status = statuses(
-        values.shape[1],
+        len(events),
         (few, lambda i: f"needs 2 events, has {events[i]}"),
         (constant, "constant feature"),
         (uninformed, "does not vary among patients at risk together, or only with the covariates"),

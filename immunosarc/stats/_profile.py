@@ -32,19 +32,20 @@ def profile_limits(
     profile: Callable[[IntArray, FloatArray, FloatArray], _Summit],
     *,
     variance: FloatArray,
-    critical: float,
+    critical: FloatArray | float,
 ) -> FloatArray:
     """All lower, then all upper limits: where the profile has fallen by half the critical value.
 
     Newton on the signed root of the fall, which is nearly straight, inside a bracket that grows
-    until it holds the limit; a limit counts only when the fall there is the critical value.
-    ``profile(models, held, beta)`` holds the first coefficient of these models and maximizes over the
-    others, from ``beta``.
+    until it holds the limit; a limit counts only when the fall there is the critical value (one number, or
+    one for each feature). ``profile(models, held, beta)`` holds the first coefficient of these models and
+    maximizes over the others, from ``beta``.
     """
     m = top.value.size
     model, side = np.tile(np.arange(m), 2), np.repeat([-1.0, 1.0], m)
     peak, height = top.beta[0, model], top.value[model]
-    held = peak + side * np.sqrt(critical * variance[model])
+    depth = np.broadcast_to(critical, m)[model]
+    held = peak + side * np.sqrt(depth * variance[model])
     inner, outer = peak.copy(), np.full(2 * m, np.inf) * side
     beta, found = top.beta[:, model], np.full(2 * m, np.nan)
     active = np.flatnonzero(np.isfinite(held))
@@ -54,15 +55,16 @@ def profile_limits(
         point = profile(model[active], held[active], beta[:, active])
         beta[:, active] = point.beta
         fall = 2.0 * (height[active] - point.value)
-        done = np.abs(fall - critical) < _ROOT_TOLERANCE * max(1.0, critical)
+        target = depth[active]
+        done = np.abs(fall - target) < _ROOT_TOLERANCE * np.maximum(1.0, target)
         found[active[done]] = held[active[done]]
-        short, far = active[fall < critical], active[fall > critical]
+        short, far = active[fall < target], active[fall > target]
         inner[short], outer[far] = held[short], held[far]
         held[active] = _next_guess(
             held[active],
             fall,
             point.slope[0],
-            critical=critical,
+            critical=target,
             bracket=(peak[active], inner[active], outer[active]),
         )
         active = active[~done & np.isfinite(fall)]
@@ -74,7 +76,7 @@ def _next_guess(
     fall: FloatArray,
     slope: FloatArray,
     *,
-    critical: float,
+    critical: FloatArray,
     bracket: tuple[FloatArray, FloatArray, FloatArray],
 ) -> FloatArray:
     peak, inner, outer = bracket

@@ -34,8 +34,9 @@ def methods_text(
     tuple of str
     """
     paragraphs = [_endpoint_paragraph(plan, tables["outcomes"])]
-    if "coverage" in tables:
+    if len(tables.get("coverage", ())):
         paragraphs.append(_score_paragraph(plan, tables["coverage"]))
+    paragraphs += _ready_made_paragraphs(plan)
     if len(tables["associations"]):
         paragraphs.append(_association_paragraph(plan, tables["associations"]))
     if len(tables["changes"]):
@@ -56,6 +57,9 @@ def _endpoint_paragraph(plan: Plan, outcomes: pd.DataFrame) -> str:
         "whose status is known, and as the Kaplan-Meier estimate. Kaplan-Meier intervals are log-log; where a "
         "curve rests at exactly one half, the median is the midpoint."
     )
+    if plan.exclude:
+        who = "; ".join(f"{column} {' or '.join(values)}" for column, values in plan.exclude.items())
+        text = f"The plan leaves out patients whose {who}. " + text
     if plan.null_rates:
         rates = ", ".join(f"{name} {rate:.1%}" for name, rate in plan.null_rates.items())
         text += f" Historical rates ({rates}) are compared by the exact one-sided binomial test."
@@ -75,6 +79,15 @@ def _score_paragraph(plan: Plan, coverage: pd.DataFrame) -> str:
         f"Signatures were scored on {units} by {described}. A signature with less than {plan.min_coverage:.0%} of "
         f"its genes in the assay has no score: {scored} of {len(coverage)} combinations were scored."
     )
+
+
+def _ready_made_paragraphs(plan: Plan) -> list[str]:
+    taken = {panel.assay or plan.assay: panel.columns for panel in plan.panels if panel.columns}
+    return [
+        f"Columns of the assay {assay} were taken as features as they were loaded: {', '.join(columns)}. How they "
+        "were computed, and whether on a scale of this cohort alone, is not known here."
+        for assay, columns in taken.items()
+    ]
 
 
 def _association_paragraph(plan: Plan, associations: pd.DataFrame) -> str:

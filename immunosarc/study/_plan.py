@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import PlanError, did_you_mean, raise_together
+from immunosarc.study._columns import READY_MADE, assay_problems, column_names
+from immunosarc.study._population import exclusion_problems
 from immunosarc.study._tissue import repeated_biopsies
 
 __all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "plan_for"]
@@ -43,6 +45,10 @@ class Panel(_Frozen):
         Gene lists of the user's own, scored with ``method``.
     method : str
         For ``signatures`` and ``gene_sets``.
+    columns : "all" or tuple of str
+        Ready-made features: columns of an assay of unit ``score`` or ``fraction``, as they are.
+    assay : str or None
+        The assay that the panel reads; the plan's unless given.
     """
 
     name: str
@@ -50,14 +56,23 @@ class Panel(_Frozen):
     signatures: Literal["all"] | tuple[str, ...] = ()
     gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     method: str = "singscore"
+    columns: Literal["all"] | tuple[str, ...] = ()
+    assay: str | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether anything of the panel is scored on expression."""
+        return bool(self.features or self.signatures or self.gene_sets)
 
     def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
-        """Return each feature's name and what it is: a method, and a signature or its genes."""
+        """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
         listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
+        as_loaded = () if self.columns == "all" else self.columns
         return [
             *((name, (spec.method, spec.signature)) for name, spec in self.features.items()),
             *((name, (self.method, name)) for name in listed),
             *((name, (self.method, genes)) for name, genes in self.gene_sets.items()),
+            *((name, (f"as loaded: {self.assay}", name)) for name in as_loaded),
         ]
 
 
@@ -94,7 +109,7 @@ class Plan(_Frozen):
     title : str
         What the plan is for.
     assay : str
-        The assay that is scored.
+        The assay that is scored, unless a panel names another.
     panels : tuple of Panel
         The features.
     hypotheses : tuple of Hypothesis
@@ -109,6 +124,8 @@ class Plan(_Frozen):
         Column of the patients that comparisons and permutations stay within.
     covariates : tuple of str
         Columns of the patients that models adjust for.
+    exclude : mapping of str to tuple of str
+        Column of the patients -> values of those who stay out of every analysis; the attrition lists them.
     before, after : str
         The timepoints whose difference is the change.
     null_rates : mapping of str to float
@@ -138,6 +155,7 @@ class Plan(_Frozen):
     time_to_event_models: tuple[str, ...] = ("cox",)
     strata: str | None = None
     covariates: tuple[str, ...] = ()
+    exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     before: str = "pre"
     after: str = "on"
     null_rates: dict[str, float] = Field(default_factory=dict)
@@ -154,9 +172,9 @@ class Plan(_Frozen):
             raise ValueError("at least one panel is needed")
         if len(set(names)) < len(names):
             raise ValueError(f"panel names repeated: {names}")
-        empty = [p.name for p in panels if not (p.features or p.signatures or p.gene_sets)]
+        empty = [p.name for p in panels if not (p.scored or p.columns)]
         if empty:
-            raise ValueError(f"panels without features, signatures or gene_sets: {empty}")
+            raise ValueError(f"panels without features, signatures, gene_sets or columns: {empty}")
         return panels
 
     @field_validator("timepoints", "endpoints", "binary_models", "time_to_event_models", "covariates")
@@ -234,12 +252,13 @@ class Plan(_Frozen):
 
     def _hypothesis_problems(self) -> list[str]:
         panels = {panel.name: dict(panel.specs()) for panel in self.panels}
+        open_panels = [panel.name for panel in self.panels if panel.columns == "all"]
         planned = set(self.tests())
         found = []
         for asked in self.hypotheses:
             if asked.panel not in panels or (asked.timepoint, asked.endpoint, asked.model) not in planned:
                 found.append(f"hypothesis on '{asked.feature}': no test '{asked.family}' is planned")
-            elif asked.feature not in panels[asked.panel]:
+            elif asked.feature not in panels[asked.panel] and asked.panel not in open_panels:
                 hint = did_you_mean(asked.feature, panels[asked.panel])
                 found.append(f"hypothesis: panel '{asked.panel}' has no feature '{asked.feature}'.{hint}")
         return found
@@ -253,9 +272,22 @@ class Plan(_Frozen):
         ]
         if cohort.assays:
             found += repeated_biopsies(cohort, tuple(dict.fromkeys((*self.timepoints, self.before, self.after))))
-        if cohort.assays and self.assay not in cohort.assays:
-            found.append(f"the cohort has no assay '{self.assay}'.{did_you_mean(self.assay, cohort.assays)}")
-        return found
+        for panel in self.panels if cohort.assays else ():
+            assay = panel.assay or self.assay
+            found += assay_problems(panel.name, assay, cohort, columns=panel.columns, scored=panel.scored)
+        return found + exclusion_problems(cohort, self.exclude)
+
+    def spelled_out(self, cohort: Cohort) -> Plan:
+        """Return the plan with every assay and, for ``columns = "all"``, every column by its name."""
+        if not any(panel.columns for panel in self.panels):
+            return self
+        panels = []
+        for panel in self.panels:
+            assay = panel.assay or self.assay
+            columns = column_names(assay, cohort) if panel.columns == "all" else panel.columns
+            named = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
+            panels.append(panel.model_copy(update=named))
+        return self.model_copy(update={"panels": tuple(panels)})
 
     def tests(self) -> list[tuple[str, str, str]]:
         """Return the planned (timepoint, endpoint, model) triples; see ``endpoints`` above."""
@@ -274,7 +306,8 @@ class Plan(_Frozen):
 def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Plan:
     """Return the plan to run: the one given, else the cohort's own, else the default.
 
-    The default plan stratifies by ``schedule_stage`` where the cohort has it.
+    The default plan stratifies by ``schedule_stage`` where the cohort has it. In a cohort without
+    expression its features are the columns of the ready-made assays, one panel for each.
 
     Parameters
     ----------
@@ -301,11 +334,23 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
     """
     declared = plan if plan is not None else cohort.provenance.get("plan")
     if not declared:
-        chosen = Plan(strata="schedule_stage" if "schedule_stage" in cohort.patients else None)
+        chosen = _default_plan(cohort)
     else:
         chosen = declared if isinstance(declared, Plan) else Plan.from_mapping(declared)
+    chosen = chosen.spelled_out(cohort)
     raise_together(PlanError, f"plan '{chosen.title}'", chosen.problems(cohort))
     return chosen
+
+
+def _default_plan(cohort: Cohort) -> Plan:
+    strata = "schedule_stage" if "schedule_stage" in cohort.patients else None
+    units = {name: adata.uns["immunosarc"]["unit"] for name, adata in cohort.assays.items()}
+    expression = [name for name, unit in units.items() if unit not in READY_MADE]
+    if units and not expression:
+        panels = tuple(Panel(name=name, columns="all", assay=name) for name in units)
+        return Plan(strata=strata, assay=panels[0].name, panels=panels)
+    only = expression[0] if len(expression) == 1 else "rna"
+    return Plan(strata=strata, assay=only)
 
 
 def _unknown(what: str, name: str, known: Any) -> str:

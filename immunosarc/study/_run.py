@@ -11,14 +11,18 @@ from typing import Any
 
 import pandas as pd
 
-from immunosarc import __version__, endpoints, models, schema
+from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
+from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._groups import group_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
+from immunosarc.study._trial import trial_tables
 
 __all__ = ["run"]
 
@@ -41,8 +45,10 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, signatures, coverage, scores,
-        associations, families, paired, changes, attrition``.
+        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
+        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the cohort has
+        such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
@@ -57,8 +63,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     'exploratory'
     """
     chosen = plan_for(cohort, plan)
-    _log.info("endpoints of %d patients", len(cohort.patients))
-    outcomes = endpoints.derive(cohort)
+    analyzed = planned_patients(cohort, chosen.exclude)
+    _log.info("endpoints of %d patients", len(analyzed.patients))
+    outcomes = endpoints.derive(analyzed)
     by = cohort.patients[chosen.strata] if chosen.strata else None
     tables: dict[str, pd.DataFrame] = {
         "patients": cohort.patients,
@@ -66,19 +73,22 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
-    tumor = tumor_samples(cohort)
+    tables |= trial_tables(analyzed)
+    tumor = tumor_samples(analyzed)
+    _log.info("quality of %d samples", len(tumor.samples))
+    tables["qc"] = features.qc(tumor, outcomes, seed=seed)
     scored = score_panels(tumor, chosen)
-    tables |= score_tables(tumor, chosen, scored)
+    tables |= score_tables(tumor, scored)
     measured = _measured(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
+    tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
-    everyone = [
-        pd.concat(list(panels.values()), axis=1).loc[:, lambda t: ~t.columns.duplicated()]
-        for panels in measured.values()
-    ]
-    tables["attrition"] = attrition(cohort, outcomes, *specimen_status(cohort), *everyone)
+    tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    left_out = planned_status(cohort, chosen.exclude)
+    everyone = _measured_status(chosen, measured)
+    tables["attrition"] = attrition(cohort, *left_out, outcomes, *specimen_status(analyzed), *everyone)
     tables = {name: marked(table, simulated=cohort.simulated) for name, table in tables.items()}
     provenance = _provenance(cohort, chosen, seed)
     return Study(
@@ -112,6 +122,17 @@ def _measured(cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]) -> 
         for timepoint in present
         if scored
     }
+
+
+def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFrame]]) -> list[pd.DataFrame]:
+    """One table of statuses by timepoint and assay: who was measured, and why the rest was not."""
+    read = {panel.name: panel.assay or plan.assay for panel in plan.panels}
+    single = len(set(read.values())) == 1
+    return [
+        panels[panel][["timepoint", "status"]].rename(columns={} if single else {"status": f"{assay}_status"})
+        for panels in measured.values()
+        for assay, panel in {assay: panel for panel, assay in reversed(read.items())}.items()
+    ]
 
 
 def _associations(

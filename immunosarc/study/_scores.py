@@ -14,6 +14,7 @@ import pandas as pd
 from immunosarc import features, schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import CoverageError
+from immunosarc.study._columns import column_values
 from immunosarc.study._plan import Panel, Plan
 
 __all__ = ["PanelScores", "score_panels", "score_tables"]
@@ -42,18 +43,31 @@ def score_panels(cohort: Cohort, plan: Plan) -> dict[str, PanelScores]:
     scored = {}
     for panel in plan.panels:
         _log.info("scores of panel %s", panel.name)
-        scored[panel.name] = _score_panel(cohort[plan.assay], panel, plan.min_coverage)
-    if not any(part.scores.notna().any(axis=None) for part in scored.values()):
-        method, signatures, _ = _sets(plan.panels[-1])[0]
-        features.score(cohort[plan.assay], signatures, method=method, min_coverage=plan.min_coverage)
+        part = _score_panel(cohort[panel.assay or plan.assay], panel, plan.min_coverage)
+        scored[panel.name] = PanelScores(_with_every_timepoint(part.scores, cohort), part.coverage)
+    last = next((panel for panel in reversed(plan.panels) if panel.scored), None)
+    if last and not any(part.scores.notna().any(axis=None) for part in scored.values()):
+        method, signatures, _ = _sets(last)[0]
+        features.score(cohort[last.assay or plan.assay], signatures, method=method, min_coverage=plan.min_coverage)
     return scored
 
 
-def score_tables(cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]) -> dict[str, pd.DataFrame]:
+def _with_every_timepoint(scores: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Give the samples of a timepoint at which the assay was never done a row of missing values."""
+    times = cohort.samples["timepoint"]
+    if set(times) == set(times.reindex(scores.index)):
+        return scores
+    completed = scores.reindex(cohort.samples.index)
+    completed.attrs = dict(scores.attrs)
+    return completed
+
+
+def score_tables(cohort: Cohort, scored: Mapping[str, PanelScores]) -> dict[str, pd.DataFrame]:
     """Return the named tables ``signatures``, ``coverage`` and ``scores`` of a study."""
     if not scored:
         return {}
-    about = cohort.samples.reindex(cohort[plan.assay].obs_names)[["patient_id", "timepoint"]]
+    measured = dict.fromkeys(name for part in scored.values() for name in part.scores.index)
+    about = cohort.samples.reindex(pd.Index(list(measured), name="sample_id"))[["patient_id", "timepoint"]]
     scores = pd.concat([about, *(part.scores for part in scored.values())], axis=1)
     coverage = [part.coverage.assign(panel=name) for name, part in scored.items()]
     return {
@@ -72,10 +86,15 @@ def _score_panel(adata: anndata.AnnData, panel: Panel, min_coverage: float) -> P
         scoring |= {names.get(one, one): said for one, said in part.attrs["scoring"].items()}
         scores.append(part.rename(columns=names).rename_axis(columns=None))
         coverage.append(features.coverage(adata, signatures, **how))
+    if panel.columns and panel.columns != "all":  # the plan has spelled them out
+        ready = column_values(adata, panel.columns)
+        scoring |= ready.attrs["scoring"]
+        scores.append(ready)
     for part in scores:
         part.attrs = {}  # concat would compare them
     whole = pd.concat(scores, axis=1)
     whole.attrs = {"scoring": scoring}
+    coverage = coverage or [schema.COVERAGE.empty()]
     return PanelScores(whole, pd.concat(coverage, ignore_index=True))
 
 

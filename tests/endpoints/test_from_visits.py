@@ -91,7 +91,9 @@ def test_rules_and_reader_reach_the_visits() -> None:
 
 
 def test_a_death_before_a_later_scan_is_refused() -> None:
-    with pytest.raises(SchemaError, match="P2: visit on day 190 is after death_day 150"):
+    with pytest.raises(
+        SchemaError, match=r"P2: study_day 190 is after death_day 150 \(table 'lesions', row \d+\)"
+    ):
         derive(cohort({"lesions": lesions()}, death_day=[None, 150.0, None, None, None]))
 
 

@@ -81,3 +81,16 @@ def test_cytolytic_genes_agree_with_the_published_score(ucs: ims.Cohort) -> None
 def test_coverage(ucs: ims.Cohort) -> None:
     table = features.coverage(ucs["rna"]).query("n_genes > 0")
     assert (len(table), (table["status"] == "ok").sum()) == (107, 105)
+
+
+def test_one_run_answers_for_the_scores_and_leaves_desmoids_out(sarc: ims.Cohort) -> None:
+    declared = ims.Plan.from_mapping(sarc.provenance["plan"])
+    study = ims.run(sarc, declared.model_copy(update={"n_permutations": 1000}))
+    row = study["associations"].set_index("feature").loc["LIexpression_score"]
+    assert (row["model"], row["endpoint"], row["n"], row["n_events"]) == ("cox", "os", 222, 85)
+    assert np.exp(row[["estimate", "conf_low", "conf_high"]].astype(float)).tolist() == pytest.approx(
+        [0.72, 0.57, 0.90], abs=0.03
+    )
+    assert len(study["outcomes"]) == 256
+    assert (study.attrition.query("step == 'plan'")["kept"] == False).sum() == 2  # noqa: E712 - a nullable flag
+    assert [panel.name for panel in declared.panels] == ["immune_scores", "timer"]

@@ -113,11 +113,12 @@ def test_cells_are_scored_like_samples(method, negative, monkeypatch):
     matrix.data[:50] = 0.0  # stored zeros are zeros
     matrix.data[matrix.indptr[3] : matrix.indptr[4]] = 0.0
     sets = draw_sets(2100)
-    adata, before = cells(matrix.copy()), matrix.copy()
+    unit = "log2" if negative else "log2_cpm"
+    adata, before = cells(matrix.copy(), unit), matrix.copy()
     found = score(adata, sets, method=method)
     assert found.index.name == "cell_id"
     frame = pd.DataFrame(matrix.toarray(), index=adata.obs_names, columns=adata.var_names)
-    expected = score(make_assay(frame, unit="log2_cpm"), sets, method=method)
+    expected = score(make_assay(frame, unit=unit), sets, method=method)
     assert np.isnan(found.loc["C3"]).all()
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     assert (before != adata.X).nnz == 0

@@ -138,8 +138,8 @@ def test_bad_references_and_names(pure):
         deconvolve(assay, "nnls", reference=pd.concat([pure, pure.iloc[:1]]))
     with pytest.raises(UnknownNameError, match="Did you mean 'mcp_counter'"):
         deconvolve(assay, "mcpcounter")
-    with pytest.raises(UnknownNameError, match="'quantiseq' is listed but not available"):
+    with pytest.raises(ImmunosarcError, match="'quantiseq' needs reference="):
         deconvolve(assay, "quantiseq")
     with pytest.raises(CoverageError, match=r"mcp_counter: no cell type has 80% of its genes; .* G0, G1"):
         deconvolve(assay)
-    assert set(DECONVOLUTION) == {"mcp_counter", "danaher", "nnls"}
+    assert set(DECONVOLUTION) == {"mcp_counter", "danaher", "consensus", "nnls", "quantiseq"}

@@ -27,7 +27,25 @@ ROLES = {
     ],
     "n_pairs": lambda members, rng: [inside.sum() // 2 for inside in members.T],
     "parts": lambda members, rng: [[("MHC", 1.0, np.flatnonzero(inside))] for inside in members.T],
+    "sets": lambda members, rng: [[np.flatnonzero(inside)] for inside in members.T],
+    "centroids": lambda members, rng: [
+        (np.flatnonzero(inside), rng.normal(size=(inside.sum(), 2))) for inside in members.T
+    ],
 }
+
+
+def moved_parts(parts, place):
+    """Parts of a signature after the genes have gone to other places."""
+    moved = {}
+    if "pairs" in parts:
+        moved |= {"pairs": [place[pairs] for pairs in parts["pairs"]], "n_pairs": parts["n_pairs"]}
+    if "parts" in parts:
+        moved["parts"] = [[(what, w, place[genes]) for what, w, genes in one] for one in parts["parts"]]
+    if "sets" in parts:
+        moved["sets"] = [[place[genes] for genes in one] for one in parts["sets"]]
+    if "centroids" in parts:
+        moved["centroids"] = [(place[genes], values) for genes, values in parts["centroids"]]
+    return moved
 
 
 def roles_of(name, members, seed=0):
@@ -140,7 +158,8 @@ def test_missing_values_reach_their_signatures_only(name):
     members[:, 0] = False
     members[[0, 2], 0] = True
     members[5, 0], members[5, 1:] = False, True
-    parts = {role: part for role, part in roles_of(name, members).items() if role in ("pairs", "n_pairs", "parts")}
+    kept = ("pairs", "n_pairs", "parts", "sets", "centroids")
+    parts = {role: part for role, part in roles_of(name, members).items() if role in kept}
     if "pairs" in parts:
         parts["pairs"] = [np.array([[0, 2]]), *([np.array([[1, 5]])] * (members.shape[1] - 1))]
         parts["n_pairs"] = [1] * members.shape[1]
@@ -172,10 +191,7 @@ def test_registered_promises_hold(name):
         used |= parts[role].any(axis=1) if role in parts else False
     place = np.cumsum(used) - 1
     fewer = {role: part[used] for role, part in parts.items() if isinstance(part, np.ndarray)}
-    if "pairs" in parts:
-        fewer |= {"pairs": [place[pairs] for pairs in parts["pairs"]], "n_pairs": parts["n_pairs"]}
-    if "parts" in parts:
-        fewer["parts"] = [[(what, w, place[genes]) for what, w, genes in one] for one in parts["parts"]]
+    fewer |= moved_parts(parts, place)
     assert np.allclose(scores, spec.func(expression[:, used], members[used], **fewer)) == (not spec.all_genes)
     constant = expression.copy()
     constant[:, np.flatnonzero(members[:, 0])[0]] = 1.0
@@ -195,10 +211,7 @@ def test_order_of_genes_and_samples_does_not_matter(name, expression, genes, sam
     parts = roles_of(name, members)
     place = np.argsort(genes)  # where a gene went
     moved = {role: part[genes] for role, part in parts.items() if isinstance(part, np.ndarray)}
-    if "pairs" in parts:
-        moved |= {"pairs": [place[pairs] for pairs in parts["pairs"]], "n_pairs": parts["n_pairs"]}
-    if "parts" in parts:
-        moved["parts"] = [[(what, w, place[inside]) for what, w, inside in one] for one in parts["parts"]]
+    moved |= moved_parts(parts, place)
     scores = kernel(name)(expression, members, **parts)
     shuffled = kernel(name)(expression[np.ix_(samples, genes)], members[genes], **moved)
     np.testing.assert_allclose(shuffled, scores[samples], rtol=1e-9, atol=1e-9, equal_nan=True)
@@ -260,11 +273,11 @@ def test_mean_z_is_the_combined_z_score_of_gsva_over_the_root_of_k(oracles):
         np.testing.assert_allclose(scores, combined, rtol=1e-10, atol=1e-12)
 
 
-def test_the_table_lists_planned_methods_and_asking_for_one_says_so():
-    table = SCORING.table()
-    assert set(table.index[table["status"] == "planned"]) == {"ipres_count"}
-    with pytest.raises(UnknownNameError, match="'ipres_count' is listed but not available"):
-        SCORING["ipres_count"]
+def test_every_method_of_the_catalog_is_there_and_a_misspelt_one_is_named():
+    assert SCORING.table()["status"].eq("available").all()
+    assert {one.method for one in load_signatures().values()} - {"nearest_centroid", "per_gene_call"} <= set(
+        SCORING
+    )
     with pytest.raises(UnknownNameError, match="Did you mean 'singscore'"):
         SCORING["singscor"]
 
@@ -276,7 +289,7 @@ def test_every_record_says_what_it_depends_on():
     assert table[facts].notna().all(axis=None)
     assert set(table.index[~table["single_sample"].astype(bool)]) == {
         "mean_z", "zscore", "signed_mean", "mean_rank", "pc1", "gsva", "gsva_signed", "ssgsea_normalized", "published",
-        "scanpy_score_genes",
+        "ipres_count", "nearest_centroid_spearman", "scanpy_score_genes",
     }  # fmt: skip
     with pytest.raises(KeyError, match="unknown facts of 'x': colour"):
         register("x", label="X", colour="red")
@@ -287,6 +300,7 @@ def test_references_agree_with_the_catalog():
     for method, name in {"geometric_mean": "cyt", "weighted_sum": "gep18_tcell_inflamed", "pair_count": "impres15",
                          "immunophenoscore": "immunophenoscore", "estimate": "estimate_immune",
                          "mean_log2": "mcp_t_cells", "mean_rank": "davoli7", "median_log2": "hypoxia_buffa51",
-                         "mean_log10": "ifng6"}.items():  # fmt: skip
+                         "mean_log10": "ifng6",
+                         "ipres_count": "ipres26", "nearest_centroid_spearman": "cinsarc67"}.items():  # fmt: skip
         assert table.loc[method, "reference"] == found[name].doi
         assert found[name].method == method

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
+import re
 import statistics
 
 import numpy as np
@@ -15,8 +17,23 @@ from scipy import sparse
 from immunosarc import schema
 from immunosarc.catalog import load_sarcoma_reference, load_signatures
 from immunosarc.cohort import make_assay
-from immunosarc.errors import CoverageError, ImmunosarcError, UnitError, UnknownNameError
-from immunosarc.features import build_reference, classify, place, sarcoma_reference
+from immunosarc.errors import (
+    CoverageError,
+    DataFileError,
+    ImmunosarcError,
+    SchemaError,
+    UnitError,
+    UnknownNameError,
+)
+from immunosarc.features import (
+    build_reference,
+    classify,
+    place,
+    placed_change,
+    read_reference,
+    sarcoma_reference,
+    write_reference,
+)
 
 SCHEMES = ("hot_cold", "sarcoma_immune_class")
 
@@ -231,7 +248,7 @@ def test_what_cannot_be_placed_is_refused_with_the_reason(data_root, medians):
     for platform in ("nanostring", "exome_capture"):
         with pytest.raises(UnitError, match=f"polyA RNA-seq, the assay is {platform}"):
             classify(make_assay(medians, unit="tpm", platform=platform))
-    ranked = medians.rank(axis=1, method="first") / 10
+    ranked = medians.rank(axis=1, method="first") / 1000
     with pytest.raises(UnitError, match="every sample has the same distribution"):
         classify(make_assay(ranked, unit="tpm"))
     riaz = pd.read_csv(data_root / "riaz2017" / "expression_counts.tsv.gz", sep="\t", index_col="gene", nrows=50).T
@@ -241,6 +258,17 @@ def test_what_cannot_be_placed_is_refused_with_the_reason(data_root, medians):
         place(make_assay(medians, unit="tpm"), guard="off")
     with pytest.raises(UnknownNameError, match="Did you mean 'hot_cold'"):
         classify(make_assay(medians, unit="tpm"), "hotcold")
+
+
+def test_carcinosarcomas_in_another_unit_are_refused_even_when_declared_as_tpm(data_root, lengths):
+    path = data_root / "tcga_ucs" / "expression_rsem.tsv.gz"
+    rsem = pd.read_csv(path, sep="\t", index_col=0).iloc[:, :6].T
+    rsem = rsem.loc[:, ~rsem.columns.duplicated()]
+    with pytest.raises(UnitError, match="is in TPM, the assay has rsem_normalized"):
+        classify(make_assay(rsem, unit="rsem_normalized"))
+    found = classify(make_assay(rsem, unit="tpm"), gene_lengths=lengths)
+    assert found["label"].isna().all()
+    assert found["status"].str.contains("refused: the residual follows gene length").all()
 
 
 def test_ones_own_cohort_is_frozen():
@@ -310,3 +338,117 @@ def test_the_posterior_is_the_share_of_offsets_that_keep_the_class():
         kept += normal.pdf(offset) / 1000 * ("ABCDE"[near] == row["nearest"])
     assert 0.5 < kept < 0.95
     assert row["posterior"] == pytest.approx(kept, abs=0.03)
+
+
+def test_a_reference_file_places_alike_and_its_rules_may_be_set(tmp_path, synovial):
+    own = build_reference(synovial, name="syn")
+    path = write_reference(own, tmp_path / "own.json")
+    again = read_reference(path)
+    assert (again.hash, again.name, again.unit, again.n) == (own.hash, "syn", "log2_tpm", 36)
+    pd.testing.assert_frame_equal(place(synovial, again), place(synovial, own), check_exact=True)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["rules"]["hot_from"] = 0.5
+    path.write_text(json.dumps(content), encoding="utf-8")
+    edited = read_reference(path)
+    assert edited.rules.hot_from == 0.5
+    assert edited.hash != own.hash
+    before, after = (classify(synovial, reference=one)["label"].eq("hot").sum() for one in (own, edited))
+    assert before < after
+    with pytest.raises(DataFileError, match=r"own\.json exists: a reference is frozen once"):
+        write_reference(own, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda c: c["populations"]["CYT"].update(mean=0.0), "its numbers are not those that were frozen"),
+        (lambda c: c["genes"]["mean"].__setitem__(0, 99.0), "its numbers are not those that were frozen"),
+        (lambda c: c.update(unit="tpm"), "its numbers are not those that were frozen"),
+        (lambda c: c["rules"].update(hot_form=0.5), "unknown rule 'hot_form'. Did you mean 'hot_from'"),
+        (lambda c: c["rules"].update(hot_from="high"), "hot_from must be a number not below 0, found 'high'"),
+        (lambda c: c["rules"]["offset_sd"].update({"T cells": -1}), "offset_sd T cells must be a number"),
+        (lambda c: c["rules"].update(hot_from=0.2), "cold_to must lie below hot_from"),
+        (lambda c: c.pop("genes"), "is no whole reference: 'genes'"),
+        (lambda c: c["genes"].update(mean=[1.0, 2.0]), "is no whole reference"),
+        (lambda c: c.update(format="other"), "is no reference of this package"),
+    ],
+)
+def test_a_spoilt_reference_file_is_refused(tmp_path, synovial, spoil, message):
+    path = write_reference(build_reference(synovial), tmp_path / "own.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    spoil(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataFileError, match=re.escape(message)):
+        read_reference(path)
+    path.write_bytes(b"\xff{")
+    with pytest.raises(DataFileError, match="cannot be read as JSON"):
+        read_reference(path)
+
+
+def test_the_change_of_a_patient_in_frozen_units(synovial):
+    """Patients are pairs of real samples; a constant offset of the pipeline falls out of the difference."""
+    samples = pd.DataFrame(
+        {
+            "patient_id": [f"P{i // 2}" for i in range(36)],
+            "timepoint": ["pre", "on"] * 18,
+        },
+        index=synovial.obs_names,
+    )
+    placed = place(synovial, guard="declared")
+    found = placed_change(placed, samples)
+    assert len(found) == 18 * 12
+    z = placed.pivot(index="sample_id", columns="population", values="z")
+    row = found.loc[(found["patient_id"] == "P3") & (found["population"] == "TIS18")].iloc[0]
+    expected = z.loc[synovial.obs_names[7], "TIS18"] - z.loc[synovial.obs_names[6], "TIS18"]
+    assert row["difference"] == pytest.approx(expected, rel=1e-12)
+    moved = placed.assign(z=placed["z"] + 0.7)
+    np.testing.assert_allclose(placed_change(moved, samples)["difference"], found["difference"], atol=1e-12)
+    back = placed_change(placed, samples, before="on", after="pre")
+    np.testing.assert_allclose(back["difference"], -found["difference"])
+    one = placed.loc[placed["sample_id"].isin(synovial.obs_names[6:8])].reset_index(drop=True)
+    alone = found.loc[found["patient_id"] == "P3"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(placed_change(one, samples), alone, check_exact=True)
+
+
+def test_patients_without_a_change_say_why(synovial):
+    names = synovial.obs_names[:5]
+    samples = pd.DataFrame(
+        {"patient_id": ["P1", "P1", "P1", "P2", "P2"], "timepoint": ["pre", "pre", "on", "pre", "post"]},
+        index=names,
+    )
+    placed = place(synovial[list(names)].copy(), guard="declared")
+    found = placed_change(placed, samples).groupby("patient_id")["status"].first()
+    assert found.to_dict() == {"P1": "2 samples at pre: choose one", "P2": "no sample at on"}
+    assert placed_change(placed, samples)["difference"].isna().all()
+    with pytest.raises(UnknownNameError, match="no placed sample at 'week6'"):
+        placed_change(placed, samples, after="week6")
+    with pytest.raises(SchemaError, match="samples has no row for"):
+        placed_change(placed, samples.iloc[1:])
+    refused = place(synovial[list(names)].copy())
+    assert placed_change(refused, samples)["status"].str.contains("no sample|guard not evaluable|2 samples").all()
+
+
+def test_the_shipped_reference_is_rebuilt_from_the_quartiles(data_root):
+    """Two-piece lognormals by gene and subtype, mixed, with one common factor: mean and SD of all 12 populations."""
+    folder = data_root / "sarcoma_reference"
+    table = pd.read_csv(folder / "sarcoma_subtype_quartiles.tsv.gz", sep="\t", index_col=0)
+    shipped = load_sarcoma_reference()
+    rng = np.random.default_rng(0)
+    for name, one in shipped.populations.items():
+        genes, parts = list(one["genes"]), []
+        common = np.sqrt(max(one["within_r"], 0.0))
+        for code in shipped.pool:
+            n = round(60_000 * shipped.n[code] / sum(shipped.n[c] for c in shipped.pool))
+            q1, median, q3 = (
+                np.maximum(table.loc[genes, f"{code}_{q}"].to_numpy(), 0.001) for q in ("q1", "median", "q3")
+            )
+            up = np.minimum((np.log2(q3) - np.log2(median)) / 0.6745, 6)
+            low = np.minimum((np.log2(median) - np.log2(q1)) / 0.6745, 6)
+            low = np.where(table.loc[genes, f"{code}_q1"] <= 0, up, low)
+            noise = rng.standard_normal((n, len(genes)))
+            normal = common * rng.standard_normal((n, 1)) + np.sqrt(1 - common**2) * noise
+            logs = np.log2(median) + normal * np.where(normal < 0, low, up)
+            parts.append(np.log2(np.exp2(logs) + 1).mean(axis=1))
+        score = np.concatenate(parts)
+        assert score.mean() == pytest.approx(one["mean"], abs=0.02), name
+        assert score.std(ddof=1) == pytest.approx(one["sd"], abs=0.02), name

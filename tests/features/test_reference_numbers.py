@@ -273,13 +273,13 @@ def test_immunophenoscore_by_membership_and_capped():
     frame.loc["S0":"S5", mhc] += 8.0 * rng.random((6, 1))
     frame.loc["S6", mhc] += 60.0
     one = load_signatures().subset("immunophenoscore")
-    scores = score(make_assay(frame, unit="log2_tpm"), one, method="immunophenoscore")["immunophenoscore"]
+    scores = score(make_assay(frame, unit="log2_fpkm"), one, method="immunophenoscore")["immunophenoscore"]
     expected = [phenoscore_by_hand(row, ips.classes) for row in frame.to_dict("records")]
     assert scores.tolist() == expected
     assert scores["S6"] == 10
     assert len(set(expected)) > 3
     shuffled = frame[list(rng.permutation(genes))]
-    again = score(make_assay(shuffled, unit="log2_tpm"), one, method="immunophenoscore")["immunophenoscore"]
+    again = score(make_assay(shuffled, unit="log2_fpkm"), one, method="immunophenoscore")["immunophenoscore"]
     pd.testing.assert_series_equal(again, scores)
 
 

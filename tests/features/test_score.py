@@ -234,7 +234,7 @@ def test_notes_say_what_the_published_form_has_and_this_score_has_not():
     assert why.loc["sarcoma_immune_class", "status"] == "has no genes of its own: nearest_centroid"
     assert why.loc["ipres26", "status"] == "has no genes of its own: ipres_count"
     for unit in ("tpm", "log2_tpm"):
-        note = reasons(make_assay(frame, unit=unit), method="mean_log2")["note"]
+        note = reasons(make_assay(frame.clip(upper=14), unit=unit), method="mean_log2")["note"]
         assert note["cyt"] == "published form geometric_mean"
     scores = score(make_assay(frame, unit="counts"))
     assert scores["sarcoma_immune_class"].isna().all()

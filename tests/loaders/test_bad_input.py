@@ -306,7 +306,11 @@ CASES = {
     "header without a name over the first column": (
         [("counts.tsv", "gene\t", "")],
         errors.DataFileError,
-        ["in/counts.tsv line 1: the header has one name less than each row", "write.table", "col.names = NA"],
+        [
+            "in/counts.tsv line 1: the header has one name less than each row",
+            "write.table",
+            "declare row_names = ",
+        ],
     ),
     "an open quote": (
         [("lesions.csv", 'L1, left"', "L1, left")],

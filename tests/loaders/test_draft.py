@@ -82,8 +82,13 @@ def test_checking_a_draft_names_every_question_mark(draft, toy) -> None:
     marks = sum('"?"' in line.split("#")[0] for line in text.split("\n"))
     still = [one for one in check_manifest(toy.manifest).problems if "still '?'" in one]
     assert len(still) == marks
-    assert "[patients] recode.sex: say what the code 'F' means; it is still '?'" in still
-    assert "[samples] columns.timepoint is still '?'; fill it in" in still
+    lines = text.split("\n")
+    code, column = (
+        lines.index(next(x for x in lines if x.startswith('"F" = "?"'))) + 1,
+        lines.index('timepoint = "?"') + 1,
+    )
+    assert f"line {code}: [patients] recode.sex: say what the code 'F' means; it is still '?'" in still
+    assert f"line {column}: [samples] columns.timepoint is still '?'; fill it in" in still
 
 
 def test_a_filled_in_draft_loads(draft, toy) -> None:

@@ -226,7 +226,7 @@ def test_keep_compares_flags_as_flags_and_numbers_as_numbers(toy) -> None:
 def test_numbers_are_read_to_the_last_bit(toy) -> None:
     numbers = ["0.1234567890123456789", "2.2250738585072014e-308", "8.41470984807896507", "123456789.98765432101"]
     rows = [f"G{i}\t{number}\t1\t1\t1" for i, number in enumerate(numbers)]
-    toy.write("counts.tsv", "\n".join(["gene\tS3\tS1\tS3b\tS2", *rows])).change("toy.toml", '"counts"', '"tpm"')
+    toy.write("counts.tsv", "\n".join(["gene\tS3\tS1\tS3b\tS2", *rows])).change("toy.toml", '"counts"', '"fpkm"')
     assert toy.load()["rna"].to_df().loc["S3"].tolist() == [float(number) for number in numbers]
 
 
@@ -235,7 +235,10 @@ def test_a_log2_assay_keeps_its_pseudocount(toy) -> None:
         "toy.toml", 'unit = "counts"', 'unit = "log2"\npseudocount = 0.001\ngene_lengths = "in/lengths.tsv"'
     )
     toy.change("counts.tsv", "900\t1100\t950\t", "9.5\t-9.97\t9.1\t")
-    about = toy.load()["rna"].uns["immunosarc"]
+    toy.write("lengths.tsv", "gene\tlength\nACTB\t3\nGZMA\t1\nPRF1\t2\n")
+    adata = toy.load()["rna"]
+    about = adata.uns["immunosarc"]
+    assert adata.var["gene_length"].tolist() == [1, 2, 3]
     assert about["pseudocount"] == 0.001
     assert about["gene_lengths"] == "in/lengths.tsv"
 

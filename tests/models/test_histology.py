@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,8 +57,34 @@ def test_the_numbers_are_those_of_the_parts(trial: tuple[pd.DataFrame, pd.DataFr
     for i, name in enumerate(found["feature"]):
         has = table[name].notna()
         h, p = reference.kruskal(*(table.loc[has & (groups == g), name] for g in groups.unique()))
-        assert found["p_groups"][i] == pytest.approx(p, rel=1e-9)
+        assert found["p_groups"][i] == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 2000) + 0.01)
         assert found["eta_squared"][i] == pytest.approx(h / (has.sum() - 1), rel=1e-9)
+
+
+def test_p_of_small_groups_counts_the_ways_to_deal_a_feature_out() -> None:
+    cohort = make_cohort(["PR", "PD", "PR", "PD", "PR", "PD", "PD"])
+    groups = pd.Series(list("aabbccc"), index=cohort.patients.index)
+    values = np.array([5.0, 7.0, 1.0, 2.0, 2.0, 3.0, 4.0])
+    found = explained_by_group(make_table(cohort, x=values), ims.endpoints.derive(cohort), groups=groups, **ASK)
+    ways = [
+        reference.kruskal(*(np.array(order)[(groups == g).to_numpy()] for g in "abc")).statistic
+        for order in set(itertools.permutations(values))
+    ]
+    seen = reference.kruskal(*(values[(groups == g).to_numpy()] for g in "abc")).statistic
+    exact = np.mean(np.array(ways) >= seen - 1e-9)
+    assert found["p_groups"][0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 2000))
+
+
+def test_in_the_simulated_trial_the_marker_of_histology_is_flagged_and_the_planted_one_is_not() -> None:
+    cohort = ims.simulate_cohort(seed=7)
+    sets = ims.features.signatures().subset("mcp_endothelial", "mcp_b_lineage")
+    scores = ims.features.score(cohort["rna"], sets, method="mean_log2")
+    table, outcomes = cohort.at("pre").per_patient(scores), ims.endpoints.derive(cohort)
+    found = explained_by_group(table, outcomes, groups=cohort.patients["histology"], **ASK).set_index("feature")
+    assert found["flagged"].to_dict() == {"mcp_endothelial": True, "mcp_b_lineage": False}
+    assert (found["simulated"] == "SIMULATED").all()
+    staged = associate(table, outcomes, strata=cohort.patients["schedule_stage"], **ASK).set_index("feature")
+    assert staged.loc["mcp_b_lineage", "p_maxt"] < 0.05
 
 
 def test_patients_that_cannot_be_compared_do_not_count(

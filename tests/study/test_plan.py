@@ -61,11 +61,6 @@ def test_unknown_names_come_together_with_hints() -> None:
     assert "no test 'pre/objective_response/firth_logistic/other' is planned" in message
 
 
-def test_a_planned_method_that_comes_later_is_refused() -> None:
-    plan = Plan(panels=(Panel(name="mine", signatures=("cyt",), method="ipres_count"),))
-    assert "scoring method 'ipres_count' is listed but not available" in plan.problems()[0]
-
-
 def test_the_default_plan_stratifies_by_schedule_stage_where_there_is_one() -> None:
     bare = pd.DataFrame({"patient_id": ["P1"]})
     assert plan_for(ims.Cohort(bare)).strata is None

@@ -1,0 +1,80 @@
+"""How many patients had each adverse event, by their highest grade."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from immunosarc import schema
+from immunosarc.cohort import Cohort, marked
+from immunosarc.errors import SchemaError
+
+__all__ = ["count_adverse_events"]
+
+
+def count_adverse_events(cohort: Cohort) -> pd.DataFrame:
+    """Count for every term the patients by the highest grade they had, of any cause and treatment-related.
+
+    A patient counts once per term, at the highest grade. Treatment-related are the events
+    attributed to any drug (``related_to`` is filled). The denominator is everybody who received at
+    least one dose; where there is no table ``exposures``, every patient. Events without a dose are
+    not counted.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With a table ``adverse_events``; ``exposures`` says who was treated.
+
+    Returns
+    -------
+    DataFrame
+        ``schema.EVENT_COUNTS``: terms in the order of how many patients had them, then by name.
+
+    Raises
+    ------
+    SchemaError
+        When the cohort has no table ``adverse_events``.
+
+    Examples
+    --------
+    >>> import immunosarc as ims
+    >>> events = pd.DataFrame(
+    ...     {
+    ...         "patient_id": ["P1", "P1", "P2"], "term": "Nausea", "grade": [1, 3, 2],
+    ...         "related_to": ["doxorubicin", None, None],
+    ...     }
+    ... )
+    >>> cohort = ims.Cohort(pd.DataFrame({"patient_id": ["P1", "P2"]}), tables={"adverse_events": events})
+    >>> count_adverse_events(cohort)[["attribution", "grade", "n_patients", "n_treated"]].to_numpy().tolist()
+    [['any cause', 2.0, 1.0, 2.0], ['any cause', 3.0, 1.0, 2.0], ['treatment-related', 1.0, 1.0, 2.0]]
+    """
+    if "adverse_events" not in cohort.tables:
+        raise SchemaError(
+            "the cohort has no table 'adverse_events'; nothing was recorded, which is not the same as no event."
+        )
+    treated = _treated(cohort)
+    events = cohort.tables["adverse_events"]
+    events = events[events["patient_id"].isin(treated)]
+    related = events["related_to"].notna() if "related_to" in events else pd.Series(False, index=events.index)
+    parts = [
+        _highest(part).assign(attribution=attribution)
+        for attribution, part in zip(schema.ATTRIBUTIONS, (events, events[related]), strict=True)
+    ]
+    table = pd.concat(parts, ignore_index=True).assign(n_treated=float(len(treated)))
+    frequent = events.groupby("term")["patient_id"].nunique()
+    order = table.assign(frequency=-table["term"].map(frequent).astype("float64"))
+    table = order.sort_values(["frequency", "term", "attribution", "grade"], ignore_index=True)
+    return marked(schema.EVENT_COUNTS.check(table.drop(columns="frequency")), simulated=cohort.simulated)
+
+
+def _treated(cohort: Cohort) -> pd.Index:
+    if "exposures" not in cohort.tables:
+        return cohort.patients.index
+    doses = cohort.tables["exposures"]
+    given = doses[~(doses["dose"] == 0).fillna(False).astype(bool)] if "dose" in doses else doses
+    return cohort.patients.index[cohort.patients.index.isin(given["patient_id"])]
+
+
+def _highest(events: pd.DataFrame) -> pd.DataFrame:
+    highest = events.groupby(["term", "patient_id"])["grade"].max().reset_index()
+    counts = highest.groupby(["term", "grade"]).size()
+    return counts.rename("n_patients").astype("float64").reset_index()
