@@ -91,7 +91,11 @@ def main() -> None:
     ]
     if data_root is None:
         sections.append("riaz2017 was not timed: no data root.")
-    for title, script in (("Statistics", "stats_speed.py"), ("Scores", "features_speed.py")):
+    for title, script in (
+        ("Statistics", "stats_speed.py"),
+        ("Scores", "features_speed.py"),
+        ("Cells", "cells_speed.py"),
+    ):
         sections += [f"## {title}", f"`python benchmarks/{script}`", f"```\n{printed(script)}\n```"]
     target = HERE.parent / "docs" / "benchmarks.md"
     target.write_text("\n\n".join(sections) + "\n", encoding="utf-8")

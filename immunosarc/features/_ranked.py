@@ -224,7 +224,8 @@ def ucell(expression: Floats, members: Bools) -> Floats:
     .. math:: s = 1 - \frac{\sum_g \min(r_g, M + 1) - k(k+1)/2}{k M}
 
     with ranks r from the highest, 1, ties sharing their mean, and M = 1500 (all genes where the assay has
-    fewer). Ranks beyond M count as M + 1. NaN for a signature of more than M genes.
+    fewer). Ranks beyond M count as M + 1. NaN for a signature of more than M genes. pyucell counts ranks
+    beyond M as M and divides by k M - k(k+1)/2, so its scores differ.
 
     Examples
     --------
