@@ -5,7 +5,8 @@ ours against one vectorized line of scipy, against the definition, signature by 
 gseapy, pygsva and pyucell where they are installed (``pip install gseapy pygsva pyucell``). gseapy breaks ties by
 row and weighs otherwise, pyucell caps and scales otherwise: their scores correlate with the definition and do not
 equal it, and the correlation is printed. Packages that are not installed are named, and nothing is quoted for
-them. Compiled code is loaded before the clock starts. ``--growth`` adds the cost of 100, 1,000 and 10,000 samples and of more signatures.
+them. Compiled code is loaded before the clock starts. ``--growth`` adds the cost of 100, 1,000 and 10,000 samples
+and of more signatures.
 """
 
 from __future__ import annotations
