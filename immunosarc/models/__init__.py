@@ -5,6 +5,7 @@ from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
+from immunosarc.models._cut_point import search_cut_points
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
@@ -31,5 +32,6 @@ __all__ = [
     "leave_one_group_out",
     "pair_classes",
     "pair_timepoints",
+    "search_cut_points",
     "sweep_landmarks",
 ]

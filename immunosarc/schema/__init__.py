@@ -30,6 +30,7 @@ from immunosarc.schema._clinical import (
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
+from immunosarc.schema._cut_point import CUT_POINT
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
     ENDPOINTS,
@@ -83,6 +84,7 @@ __all__ = [
     "CLASS_CHANGE",
     "CONFLICTS",
     "COVERAGE",
+    "CUT_POINT",
     "DAYS_PER_MONTH",
     "DOSING",
     "ENDPOINTS",
