@@ -123,7 +123,7 @@ def search_cut_points(
             "n_events": (measured & data.event[:, None]).sum(axis=0),
             "n_cuts": found.n_cuts,
             "cut": found.cut,
-            **_bootstrapped(data, min_share, n_bootstrap, level, seed),
+            **_bootstrapped(data, np.sign(found.statistic), (min_share, level), n_bootstrap, seed),
             "n_high": np.where(np.isfinite(found.cut), high.sum(axis=0), np.nan),
             "statistic": found.statistic,
             "p_corrected": found.p_value,
@@ -181,9 +181,10 @@ def _log_rank(time: Floats, event: NDArray[np.bool_], above: NDArray[np.bool_]) 
 
 
 def _bootstrapped(
-    data: AnalysisSet, min_share: float, n_bootstrap: int, level: float, seed: int
+    data: AnalysisSet, signs: Floats, shares: tuple[float, float], n_bootstrap: int, seed: int
 ) -> dict[str, Floats]:
     """Return the interval of each cut, and its effect in the patients that a bootstrap sample left out."""
+    min_share, level = shares
     rng = np.random.default_rng(seed)
     groups = [np.flatnonzero(data.strata == code) for code in np.unique(data.strata)]
     cuts = np.full((n_bootstrap, len(data.names)), np.nan)
@@ -193,30 +194,30 @@ def _bootstrapped(
         scores = _scores(data, drawn)
         out = np.setdiff1d(np.arange(len(data.event)), drawn)
         for j in range(len(data.names)):
-            cuts[b, j] = _best_cut(data.features[drawn, j], scores, data.strata[drawn], min_share)
+            cuts[b, j], sign = _best_cut(data.features[drawn, j], scores, data.strata[drawn], min_share)
             left = out[np.isfinite(data.features[out, j])]
-            effects[b, j] = _effect(data, left, j, cuts[b, j])
+            effects[b, j] = sign * _effect(data, left, j, cuts[b, j])  # in the direction that was promised
     whole = np.isfinite(cuts) & np.isfinite(effects)
     tail = 50.0 * (1.0 - level)
     limits = [_column_percentile(cuts, q) for q in (tail, 100.0 - tail)]
     return {
         "cut_low": limits[0],
         "cut_high": limits[1],
-        "out_of_bag": np.array(
-            [e[w].mean() if w.any() else np.nan for e, w in zip(effects.T, whole.T, strict=True)]
-        ),
+        "out_of_bag": signs * np.array([_mean(e[w]) for e, w in zip(effects.T, whole.T, strict=True)]),
         "n_bootstrap": whole.sum(axis=0).astype(float),
     }
 
 
-def _best_cut(feature: Floats, scores: Floats, strata: NDArray[np.intp], min_share: float) -> float:
+def _best_cut(feature: Floats, scores: Floats, strata: NDArray[np.intp], min_share: float) -> tuple[float, float]:
+    """Return the best cut and whether there are more (1) or fewer (-1) events above it."""
     known = np.isfinite(feature)
     cuts, statistics, _ = stats.selected_curve(
         feature[known], scores[known], strata=strata[known], min_share=min_share
     )
     if not np.isfinite(statistics).any():
-        return float("nan")
-    return float(cuts[np.nanargmax(np.abs(statistics))])
+        return float("nan"), float("nan")
+    place = int(np.nanargmax(np.abs(statistics)))
+    return float(cuts[place]), float(np.sign(statistics[place]))
 
 
 def _mean(values: Floats) -> float:

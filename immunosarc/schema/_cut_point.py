@@ -36,7 +36,7 @@ CUT_POINT = Table(
         "p_maxt": _number("p that counts every cut of every feature of the panel", low=0, high=1),
         "measure": _text("log_hazard_ratio or risk_difference, above against below the cut"),
         "apparent": _number("effect in the patients who chose the cut: too good"),
-        "out_of_bag": _number("mean effect in patients who did not choose it, over bootstraps"),
+        "out_of_bag": _number("mean effect in patients who chose neither cut nor direction, over bootstraps"),
         "n_bootstrap": _number("bootstrap samples that gave a cut and an effect outside it", low=0),
         "status": _text("'ok', or why there is no value"),
     },

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from lifelines import CoxPHFitter
-from lifelines.statistics import logrank_test
 
 import immunosarc as ims
 from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError
@@ -62,11 +61,9 @@ def test_effects_are_those_of_other_programs(trial):
     outcomes = outcomes.loc[table.index]
     high = table["noise"] > found.loc["noise", "cut"]
     time, event = outcomes["pfs_time"].astype(float), outcomes["pfs_event"].astype(bool)
-    split = logrank_test(time[high], time[~high], event[high], event[~high])
     frame = pd.DataFrame({"time": time, "event": event, "high": high.astype(float)})
     ratio = CoxPHFitter().fit(frame, "time", "event").params_["high"]
     assert found.loc["noise", "apparent"] == pytest.approx(ratio, rel=0.35)  # one step of the same likelihood
-    assert abs(found.loc["noise", "statistic"]) == pytest.approx(np.sqrt(split.test_statistic), rel=0.1)
     assert found.loc["noise", "n_high"] == high.sum()
     table, outcomes = trial
     response = search_cut_points(table, outcomes, endpoint="objective_response", seed=1, **QUICK)
