@@ -38,6 +38,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -101,6 +102,7 @@ __all__ = [
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
+    "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
