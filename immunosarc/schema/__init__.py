@@ -31,6 +31,7 @@ from immunosarc.schema._clinical import (
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
+from immunosarc.schema._cut_point import CUT_POINT
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
     ENDPOINTS,
@@ -38,6 +39,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -94,6 +96,7 @@ __all__ = [
     "CLASS_CHANGE",
     "CONFLICTS",
     "COVERAGE",
+    "CUT_POINT",
     "DAYS_PER_MONTH",
     "DOSING",
     "ENDPOINTS",
@@ -110,6 +113,7 @@ __all__ = [
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
+    "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
