@@ -11,6 +11,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _endpoints,
     _score,
     _classify,
+    _associate,
 )
 from immunosarc.cli._app import app, main
 

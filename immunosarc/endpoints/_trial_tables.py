@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 
 from immunosarc.cohort import Cohort, marked
@@ -16,7 +18,11 @@ __all__ = ["derive_trial_tables"]
 
 
 def derive_trial_tables(
-    cohort: Cohort, *, rules: ResponseRules | str | None = None, reader: str | None = None
+    cohort: Cohort,
+    *,
+    rules: ResponseRules | str | None = None,
+    reader: str | None = None,
+    on_conflict: Literal["raise", "exclude_patient"] = "raise",
 ) -> dict[str, pd.DataFrame]:
     """Give the visits, the course of each patient and the adverse events, as far as the cohort has rows of them.
 
@@ -29,6 +35,9 @@ def derive_trial_tables(
         The choices of the protocol, or the name of a rule set.
     reader : str, optional
         Whose lesions or calls count; needed when there are several readers.
+
+    on_conflict : {"raise", "exclude_patient"}
+        What becomes of patients whose rows contradict each other.
 
     Returns
     -------
@@ -48,9 +57,9 @@ def derive_trial_tables(
     """
     lesions, called = cohort.tables.get("lesions"), cohort.tables.get("assessments")
     made: dict[str, pd.DataFrame] = {}
-    visits = called if lesions is None else derive_recist(lesions, called)
+    visits = called if lesions is None else derive_recist(lesions, called, on_conflict=on_conflict)
     if visits is not None:
-        course = derive_course(visits, cohort.patients, rules=rules, reader=reader)
+        course = derive_course(visits, cohort.patients, rules=rules, reader=reader, on_conflict=on_conflict)
         made |= {"course": course, "timeline": derive_timeline(cohort, course, rules=rules)}
         if lesions is not None:
             made |= {"visits": visits, "tumor_change": derive_tumor_change(visits, course, reader=reader)}
