@@ -13,7 +13,7 @@ import pytest
 import immunosarc as ims
 from immunosarc.endpoints import derive_recist
 from immunosarc.errors import ImmunosarcError
-from tests.loaders.test_mutated_files import _mutated
+from tests.loaders.spoiling import spoilt
 from tests.loaders.xport import sas_day, write_xport
 
 CASES = int(os.environ.get("IMMUNOSARC_FUZZ_CASES", "12"))
@@ -236,7 +236,7 @@ def test_every_mutated_copy_is_answered(study, name: str, ending: str) -> None:
     original, random = path.read_bytes(), np.random.default_rng(20260101)
     refused = loaded = 0
     for _ in range(CASES):
-        path.write_bytes(_mutated(original, random))
+        path.write_bytes(spoilt(original, random, text=ending == "csv"))
         try:
             loaded += len(ims.load_cohort(manifest).patients) > 0
         except ImmunosarcError:
