@@ -143,4 +143,4 @@ def days_at_risk(patients: pd.DataFrame, exposures: pd.DataFrame | None, window_
     ends = [last_dose + window_days]
     ends += [patients[name] for name in ("death_day", "last_alive_day", "data_cut_day") if name in patients]
     end = pd.concat(ends, axis=1).astype("float64").min(axis=1)
-    return end.where(last_dose.notna())
+    return end.where(last_dose.notna() & (end >= 1))  # whoever was last seen before the first dose was not at risk

@@ -20,13 +20,15 @@ def trial_tables(cohort: Cohort, plan: Plan) -> dict[str, pd.DataFrame]:
         Tables ``lesions`` and ``assessments`` give the visits, their course and the change of the
         tumors, together with doses the time line; ``adverse_events`` gives the counts of events.
     plan : Plan
-        Its rule set and reader.
+        Its rule set and reader, and what becomes of patients whose rows contradict each other.
     """
     lesions, called = cohort.tables.get("lesions"), cohort.tables.get("assessments")
     made: dict[str, pd.DataFrame] = {}
-    visits = called if lesions is None else endpoints.derive_recist(lesions, called)
+    visits = called if lesions is None else endpoints.derive_recist(lesions, called, on_conflict=plan.on_conflict)
     if visits is not None:
-        course = endpoints.derive_course(visits, cohort.patients, rules=plan.rule_set, reader=plan.reader)
+        course = endpoints.derive_course(
+            visits, cohort.patients, rules=plan.rule_set, reader=plan.reader, on_conflict=plan.on_conflict
+        )
         made |= {"course": course, "timeline": endpoints.derive_timeline(cohort, course)}
         if lesions is not None:
             made |= {
