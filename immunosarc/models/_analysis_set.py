@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from immunosarc import schema
 from immunosarc.errors import PlanError, raise_together
-from immunosarc.models._landmark import landmark_flow, landmark_population, refuse_immortal_time
+from immunosarc.models._landmark import (
+    endpoint_recorded,
+    features_of_patients,
+    landmark_flow,
+    landmark_population,
+    refuse_immortal_time,
+)
 
 __all__ = ["AnalysisSet", "analysis_set"]
 
@@ -97,8 +103,9 @@ def analysis_set(
     PlanError
         When covariates or strata are not indexed by these patients.
     """
-    table = schema.PATIENT_FEATURES.check(table)
+    table = features_of_patients(table)
     outcomes = schema.OUTCOMES.check(outcomes)
+    endpoint_recorded(outcomes, endpoint)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
     everyone, outcomes = outcomes, outcomes.reindex(table.index)

@@ -165,7 +165,24 @@ _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")
 
 
 def asked(endpoint: str, landmark_day: int | None) -> str:
-    """Return the endpoint with the day its clock starts on, as a family names it."""
+    """Return the endpoint with the day its clock starts on, as a family names it.
+
+    Parameters
+    ----------
+    endpoint : str
+        A name of ``schema.ENDPOINTS``.
+    landmark_day : int or None
+        Study day; None is the first dose.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> asked("pfs", 60), asked("pfs", None)
+    ('pfs@day60', 'pfs')
+    """
     return endpoint if landmark_day is None else f"{endpoint}@day{landmark_day}"
 
 
