@@ -138,7 +138,8 @@ def refuse_immortal_time(timepoint: str, endpoint: schema.Endpoint) -> None:
         "patient had to live progression-free long enough to be biopsied, so early events can only fall among "
         "patients without the feature (immortal time), and the test finds associations where there are none. "
         "Pass landmark_day=, the study day by which the biopsies were taken: it keeps the patients still at risk "
-        "on that day and restarts their clock. Or use the features at 'pre', or endpoint='objective_response'."
+        "on that day and restarts their clock. Or take model='cox_time_dependent' (time to an event), or the "
+        "features at 'pre', or endpoint='objective_response'."
     )
 
 
