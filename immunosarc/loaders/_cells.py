@@ -29,8 +29,8 @@ FLAGS = {
     "FALSE": False,
     "0": False,
 }
-_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-_LEADING_ZERO = re.compile(r"\s*[+-]?0[0-9]")
+_NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
+_LEADING_ZERO = re.compile(r"[ \t]*[+-]?0[0-9]")
 
 
 @dataclass(frozen=True)
