@@ -23,6 +23,7 @@ CLI = [sys.executable, "-c", "import sys; from immunosarc.cli import app; app()"
 SCRIPTS = (
     ("Statistics", "stats_speed.py"),
     ("Scores", "features_speed.py"),
+    ("Cells", "cells_speed.py"),
     ("Loading", "loaders_speed.py"),
     ("Endpoints", "endpoints_speed.py"),
 )

@@ -1,5 +1,6 @@
 """Clinical endpoints: one row per patient, then the numbers a clinic reads first."""
 
+from immunosarc.endpoints._cdisc_out import to_adrs, to_adtr, to_adtte
 from immunosarc.endpoints._compare_rules import compare_rules
 from immunosarc.endpoints._conflicts import find_conflicts
 from immunosarc.endpoints._course import derive_course
@@ -21,7 +22,9 @@ from immunosarc.endpoints._summary import summarize
 from immunosarc.endpoints._timeline import derive_timeline
 from immunosarc.endpoints._toxicity import ToxicityRules, derive_toxicity
 from immunosarc.endpoints._toxicity_rates import summarize_toxicity
+from immunosarc.endpoints._trial_tables import derive_trial_tables
 from immunosarc.endpoints._tumor_change import derive_tumor_change
+from immunosarc.endpoints._two_stage import summarize_populations, summarize_two_stage
 
 __all__ = [
     "IMMUNE_RULES",
@@ -46,12 +49,18 @@ __all__ = [
     "derive_resistance",
     "derive_timeline",
     "derive_toxicity",
+    "derive_trial_tables",
     "derive_tumor_change",
     "explain",
     "find_conflicts",
     "pfs_sensitivity",
     "summarize",
     "summarize_follow_up",
+    "summarize_populations",
     "summarize_toxicity",
+    "summarize_two_stage",
     "survival_curve",
+    "to_adrs",
+    "to_adtr",
+    "to_adtte",
 ]

@@ -16,6 +16,7 @@ from immunosarc.cohort import Cohort
 from immunosarc.errors import CohortError, ImmunosarcError, ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._assay import read_assay
 from immunosarc.loaders._block import read_block
+from immunosarc.loaders._cdisc import first_doses
 from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
@@ -184,13 +185,13 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     """Read every block that can be read; a fault in one does not hide those in another."""
     replicates, rules = _replicates(parsed, faults)
     samples = None
-    patients, further = _patients(parsed, source, faults)
+    patients, further, first_doses = _patients(parsed, source, faults)
     if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
         samples = samples_part(read, patients, replicates, faults)
     tables, assays = {}, {}
     for where, block in parsed.blocks.items():
         if where[0] == "tables" and _known_table(where[1], faults):
-            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults)
+            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults, first_doses)
             if read is not None:
                 tables[where[1]] = long_part(where[1], read, patients, faults)
         elif isinstance(block, AssayBlock):
@@ -204,19 +205,23 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     return _Parts(patients, further, samples, tables, assays)
 
 
-def _patients(parsed: Parsed, source: Source, faults: list[Fault]) -> tuple[Part | None, tuple[Part, ...]]:
-    """Read the patients, and join to them what stands in further files."""
+def _patients(
+    parsed: Parsed, source: Source, faults: list[Fault]
+) -> tuple[Part | None, tuple[Part, ...], dict[str, str]]:
+    """Read the patients, join to them what stands in further files, and find the dates of their first doses."""
     read = _table(parsed, ("patients",), schema.PATIENTS, source, faults)
     patients = patients_part(read, faults) if read is not None else None
     block, further = parsed.blocks.get(("patients",)), []
+    named = block.cdisc if isinstance(block, PatientsBlock) else None
+    origins = first_doses(named, read.raw) if read is not None else {}
     for number, more in enumerate(block.also if isinstance(block, PatientsBlock) else []):
         where = f"[[patients.also]] {number + 1}"
         unit = _time_unit(parsed)
-        read = read_block(more, schema.PATIENTS, source, faults, where=where, time_unit=unit)
+        read = read_block(more, schema.PATIENTS, source, faults, where=where, time_unit=unit, first_doses=origins)
         if read is not None and patients is not None:
             patients, part = joined(patients, read, faults)
             further.append(part)
-    return patients, tuple(further)
+    return patients, tuple(further), origins
 
 
 def _time_unit(parsed: Parsed) -> Any:
@@ -225,12 +230,18 @@ def _time_unit(parsed: Parsed) -> Any:
 
 
 def _table(
-    parsed: Parsed, where: tuple[str, ...], table: schema.Table, source: Source, faults: list[Fault]
+    parsed: Parsed,
+    where: tuple[str, ...],
+    table: schema.Table,
+    source: Source,
+    faults: list[Fault],
+    first_doses: Mapping[str, str] | None = None,
 ) -> Any:
     block = parsed.blocks.get(where)
     if not isinstance(block, TableBlock):
         return None
-    return read_block(block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=_time_unit(parsed))
+    at, unit = f"[{'.'.join(where)}]", _time_unit(parsed)
+    return read_block(block, table, source, faults, where=at, time_unit=unit, first_doses=first_doses)
 
 
 def _known_table(name: str, faults: list[Fault]) -> bool:

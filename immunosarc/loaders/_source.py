@@ -12,12 +12,14 @@ from immunosarc.loaders._fault import Fault, nearest
 from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._parquet import parquet_text
 from immunosarc.loaders._privacy import Gate
+from immunosarc.loaders._sas import SAS_FORMATS, sas_text
 from immunosarc.loaders._unpacking import gunzipped
 from immunosarc.loaders._workbook import sheet_text
 
 __all__ = ["FolderTexts", "Source", "TextFile", "clean_text"]
 
 _DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t", ".parquet": "\t"}
+_DELIMITERS |= dict.fromkeys(SAS_FORMATS, "\t")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -177,6 +179,9 @@ class Source:
         if suffix in (".xlsx", ".parquet"):
             workbook = suffix == ".xlsx"
             text = sheet_text(data, block.sheet, fault) if workbook else parquet_text(data, fault)
+            return None if text is None else clean_text(text, fault)
+        if (form := SAS_FORMATS.get(suffix)) is not None:
+            text = sas_text(data, form, fault)
             return None if text is None else clean_text(text, fault)
         return clean_text(data, fault)
 

@@ -50,6 +50,7 @@ from immunosarc.stats._maxstat import (
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
+from immunosarc.stats._pooling import Pooled, pool_effects, replication_bayes_factor
 from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._proportional_odds import proportional_odds
@@ -89,6 +90,7 @@ __all__ = [
     "MaximallySelected",
     "OneSampleSize",
     "Operating",
+    "Pooled",
     "PredictiveLooks",
     "ResponseToxicity",
     "RestrictedMean",
@@ -143,6 +145,7 @@ __all__ = [
     "operating_characteristics",
     "permute_within",
     "poisson_rate",
+    "pool_effects",
     "predictive_looks",
     "predictive_probability",
     "proportional_odds",
@@ -150,6 +153,7 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "replication_bayes_factor",
     "response_toxicity_search",
     "restricted_mean",
     "selected_curve",

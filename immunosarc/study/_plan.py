@@ -40,8 +40,9 @@ class Panel(_Frozen):
         Part of the family's name.
     features : mapping of str to FeatureSpec
         Named scores, each with its method.
-    signatures : "all" or tuple of str
-        Catalog signatures scored with ``method`` under their own names.
+    signatures : "all", str or tuple of str
+        Catalog signatures scored with ``method`` under their own names; the name of a catalog panel
+        (``"immunogenicity"``) stands for its signatures.
     gene_sets : mapping of str to tuple of str
         Gene lists of the user's own, scored with ``method``.
     method : str
@@ -64,6 +65,12 @@ class Panel(_Frozen):
     def scored(self) -> bool:
         """Whether anything of the panel is scored on expression."""
         return bool(self.features or self.signatures or self.gene_sets)
+
+    @field_validator("signatures", mode="before")
+    @classmethod
+    def _of_a_named_panel(cls, signatures: Any) -> Any:
+        named = isinstance(signatures, str) and signatures != "all"
+        return features.panel(signatures).signatures if named else signatures
 
     def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
         """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
