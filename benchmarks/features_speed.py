@@ -2,9 +2,11 @@
 
 Run: ``python benchmarks/features_speed.py [--samples 1000]``. Numbers agree first, then the ratio is printed:
 ours against one vectorized line of scipy, against the definition, signature by signature, and against
-gseapy where it is installed. gseapy breaks ties by row and weighs otherwise, so its scores correlate with
-the definition and do not equal it: the correlation is printed. Packages that are not timed are
-named, and nothing is quoted for them. Compiled code is loaded before the clock starts.
+gseapy, pygsva and pyucell where they are installed (``pip install gseapy pygsva pyucell``). gseapy breaks ties by
+row and weighs otherwise, pyucell caps and scales otherwise: their scores correlate with the definition and do not
+equal it, and the correlation is printed. Packages that are not installed are named, and nothing is quoted for
+them. Compiled code is loaded before the clock starts. ``--growth`` adds the cost of 100, 1,000 and 10,000 samples
+and of more signatures.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import argparse
 import importlib.util
 import resource
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -126,8 +129,85 @@ def by_gseapy(name: str, expression: np.ndarray, members: np.ndarray) -> tuple[f
     return taken, scores.to_numpy(dtype=float)
 
 
-def beside_peers(size: argparse.Namespace, expression: np.ndarray, members: np.ndarray) -> None:
-    """Methods with an implementation elsewhere: agreement on a small part, then the times."""
+def by_pygsva(expression: np.ndarray, members: np.ndarray) -> tuple[float, np.ndarray]:
+    """CPU seconds of pygsva's combined z-score on one thread, and its scores."""
+    import pygsva
+
+    genes = [f"G{i}" for i in range(members.shape[0])]
+    table = pd.DataFrame(expression.T, index=genes)
+    sets = {f"s{j}": [genes[i] for i in np.flatnonzero(inside)] for j, inside in enumerate(members.T)}
+    start = time.process_time()
+    scores = pygsva.zscore(table, sets, n_jobs=1, verbose=False)
+    return time.process_time() - start, scores.loc[list(sets)].to_numpy().T
+
+
+def by_pyucell(expression: Any, members: np.ndarray) -> tuple[float, np.ndarray]:
+    """CPU seconds of pyucell in one process, and its scores."""
+    import anndata
+    import pyucell
+
+    genes = [f"G{i}" for i in range(members.shape[0])]
+    sets = {f"s{j}": [genes[i] for i in np.flatnonzero(inside)] for j, inside in enumerate(members.T)}
+    cells = anndata.AnnData(expression, var=pd.DataFrame(index=genes))
+    start = time.process_time()
+    pyucell.compute_ucell_scores(cells, sets, n_jobs=1)
+    return time.process_time() - start, cells.obs[[f"{name}_UCell" for name in sets]].to_numpy()
+
+
+PEERS = {
+    "ssgsea": ("gseapy", lambda x, m: by_gseapy("ssgsea", x, m)),
+    "gsva": ("gseapy", lambda x, m: by_gseapy("gsva", x, m)),
+    "zscore": ("pygsva", by_pygsva),
+    "mean_z": ("pygsva", lambda x, m: (lambda taken, z: (taken, z / np.sqrt(m.sum(axis=0))))(*by_pygsva(x, m))),
+    "ucell": ("pyucell", by_pyucell),
+}
+EQUAL = {"zscore": 1e-9, "mean_z": 1e-9}
+
+
+def beside_peer(name: str, expression: np.ndarray, members: np.ndarray) -> None:
+    """Ours, the peer's time in the same run, and how far the scores are the same."""
+    peer, call = PEERS[name]
+    ours, scores = seconds(SCORING[name].func, expression, members, repeats=5)
+    extra = extra_memory(name, expression, members)
+    print(f"{name:10s} ours {ours:8.3f}   memory beyond input and result: {extra:.0%} of the input")
+    if not importlib.util.find_spec(peer):
+        print(f"{'':10s} {peer}: not installed; not timed")
+        return
+    theirs, found = call(expression, members)
+    if name in EQUAL:
+        np.testing.assert_allclose(scores, found, rtol=0, atol=EQUAL[name])
+        same = f"differ by at most {np.abs(scores - found).max():.0e}"
+    else:
+        same = f"correlate {np.corrcoef(found.ravel(), scores.ravel())[0, 1]:.4f}"
+    print(f"{'':10s} {peer} {theirs:8.3f}  ({theirs / ours:.1f} times ours; scores {same})", flush=True)
+
+
+def extra_memory(name: str, expression: np.ndarray, members: np.ndarray) -> float:
+    """Peak of what is allocated beyond the result, as a share of the input."""
+    tracemalloc.start()
+    result = SCORING[name].func(expression, members)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return (peak - result.nbytes) / expression.nbytes
+
+
+def growth(n_genes: int) -> None:
+    """Cost of more samples with 150 signatures, and of more signatures with 1,000 samples."""
+    print("CPU seconds by samples (150 signatures), then by signatures (1,000 samples)")
+    print(f"{'':10s}" + "".join(f"{n:>10,}" for n in (100, 1000, 10_000, 15, 150, 600)))
+    sizes = [(100, 150), (1000, 150), (10_000, 150), (1000, 15), (1000, 150), (1000, 600)]
+    taken: dict[str, list[float]] = {name: [] for name in ("ssgsea", "singscore", "zscore", "ucell", "gsva")}
+    for samples, signatures in sizes:
+        expression, members = draw(samples, n_genes, signatures)
+        for name, column in taken.items():
+            repeats = 1 if samples > 1000 else 3
+            column.append(seconds(SCORING[name].func, expression, members, repeats=repeats)[0])
+    for name, column in taken.items():
+        print(f"{name:10s}" + "".join(f"{value:10.3f}" for value in column))
+
+
+def beside_definitions(size: argparse.Namespace, expression: np.ndarray, members: np.ndarray) -> None:
+    """Agreement with the definition on a small part, then the times beside the peers."""
     part, some = slice(min(40, size.samples)), slice(min(2000, size.genes))
     tiny = expression[part, some], members[some, :5] | (np.arange(members[some].shape[0]) < 3)[:, None]
     ties = {"ties": "row_order"}
@@ -140,12 +220,12 @@ def beside_peers(size: argparse.Namespace, expression: np.ndarray, members: np.n
         assert kernel is not None
         np.testing.assert_allclose(kernel(*tiny, **options), definition(*tiny), rtol=1e-9, atol=1e-9)
         kernel(expression[: 4_000_000 // size.genes + 1], members)  # loads what is compiled
-        ours, scores = seconds(kernel, expression, members)
-        print(f"{name:10s} ours {ours:8.3f}")
-        if name != "ucell" and importlib.util.find_spec("gseapy"):
-            theirs, peer = by_gseapy(name, expression, members)
-            r = np.corrcoef(peer.ravel(), scores.ravel())[0, 1]
-            print(f"{'':10s} gseapy {theirs:8.3f}  ({theirs / ours:.1f} times ours; scores correlate {r:.4f})")
+    for name in PEERS:
+        beside_peer(name, expression, members)
+    if size.samples > 100:
+        print("100 samples")
+        for name in ("ssgsea", "gsva"):
+            beside_peer(name, expression[:100], members)
 
 
 def seconds(function: Callable[..., Any], *arguments: Any, repeats: int = 3) -> tuple[float, Any]:
@@ -164,6 +244,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--genes", type=int, default=20_000)
     parser.add_argument("--signatures", type=int, default=150)
+    parser.add_argument("--growth", action="store_true")
     size = parser.parse_args()
     expression, members = draw(size.samples, size.genes, size.signatures)
     few = min(10, size.samples), min(10, size.signatures)
@@ -187,10 +268,9 @@ def main() -> None:
         scale = size.signatures / few[1] * (1 if name == "mean_z" else size.samples / few[0])
         print(f"{'':10s} loop over the definition {looped * scale:8.3f}  ({looped * scale / ours:.1f} times ours;")
         print(f"{'':10s} scaled from {few[1]} signatures{'' if name == 'mean_z' else f' and {few[0]} samples'})")
-    beside_peers(size, expression, members)
-    for peer in ("decoupler", "pygsva", "pyucell", *(() if importlib.util.find_spec("gseapy") else ("gseapy",))):
-        here = importlib.util.find_spec(peer) is not None
-        print(f"{peer}: {'installed, but has no call here' if here else 'not installed'}; not timed")
+    beside_definitions(size, expression, members)
+    if size.growth:
+        growth(size.genes)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak memory {peak:.2f} GB with the comparisons, input {expression.nbytes / 1e9:.2f} GB")
 

@@ -6,6 +6,7 @@ license is in ``README.md`` beside the data.
 
 from __future__ import annotations
 
+from immunosarc.catalog._panels import SignaturePanel, load_panel
 from immunosarc.catalog._sets import as_signatures
 from immunosarc.catalog._signatures import Signature, Signatures, load_signatures
 from immunosarc.catalog._supplied import supply_inputs
@@ -22,12 +23,14 @@ from immunosarc.catalog._tables import (
 __all__ = [
     "SarcomaReference",
     "Signature",
+    "SignaturePanel",
     "Signatures",
     "as_signatures",
     "histologies",
     "load_evidence",
     "load_gene_aliases",
     "load_lineage_conflicts",
+    "load_panel",
     "load_sarcoma_reference",
     "load_signatures",
     "load_simulated_trial",

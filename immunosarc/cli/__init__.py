@@ -8,6 +8,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _study,
     _manifest,
     _catalog,
+    _endpoints,
     _score,
     _classify,
     _associate,

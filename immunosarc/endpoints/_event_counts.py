@@ -6,23 +6,26 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import Cohort, marked
+from immunosarc.endpoints._toxicity import ToxicityRules, derive_toxicity
 from immunosarc.errors import SchemaError
 
 __all__ = ["count_adverse_events"]
 
 
-def count_adverse_events(cohort: Cohort) -> pd.DataFrame:
+def count_adverse_events(cohort: Cohort, *, rules: ToxicityRules | None = None) -> pd.DataFrame:
     """Count for every term the patients by the highest grade they had, of any cause and treatment-related.
 
-    A patient counts once per term, at the highest grade. Treatment-related are the events
-    attributed to any drug (``related_to`` is filled). The denominator is everybody who received at
-    least one dose; where there is no table ``exposures``, every patient. Events without a dose are
-    not counted.
+    A patient counts once per term, at the highest grade of the treatment-emergent events, and of
+    those that were attributed to a drug, see :func:`derive_toxicity`. The denominator is everybody
+    who received at least one dose; where there is no table ``exposures``, every patient. Events
+    without a dose are not counted.
 
     Parameters
     ----------
     cohort : Cohort
         With a table ``adverse_events``; ``exposures`` says who was treated.
+    rules : ToxicityRules, optional
+        The window in which events count.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def count_adverse_events(cohort: Cohort) -> pd.DataFrame:
     >>> events = pd.DataFrame(
     ...     {
     ...         "patient_id": ["P1", "P1", "P2"], "term": "Nausea", "grade": [1, 3, 2],
-    ...         "related_to": ["doxorubicin", None, None],
+    ...         "related_to": ["doxorubicin", "none", "none"], "study_day": [5, 30, 6],
     ...     }
     ... )
     >>> cohort = ims.Cohort(pd.DataFrame({"patient_id": ["P1", "P2"]}), tables={"adverse_events": events})
@@ -54,13 +57,14 @@ def count_adverse_events(cohort: Cohort) -> pd.DataFrame:
     treated = _treated(cohort)
     events = cohort.tables["adverse_events"]
     events = events[events["patient_id"].isin(treated)]
-    related = events["related_to"].notna() if "related_to" in events else pd.Series(False, index=events.index)
+    toxicity = derive_toxicity(events, exposures=cohort.tables.get("exposures"), rules=rules)
+    grades = ("grade_treatment_emergent", "grade_related")
     parts = [
-        _highest(part).assign(attribution=attribution)
-        for attribution, part in zip(schema.ATTRIBUTIONS, (events, events[related]), strict=True)
+        _counted(toxicity, grade).assign(attribution=attribution)
+        for attribution, grade in zip(schema.ATTRIBUTIONS, grades, strict=True)
     ]
     table = pd.concat(parts, ignore_index=True).assign(n_treated=float(len(treated)))
-    frequent = events.groupby("term")["patient_id"].nunique()
+    frequent = toxicity.groupby("term")["patient_id"].nunique()
     order = table.assign(frequency=-table["term"].map(frequent).astype("float64"))
     table = order.sort_values(["frequency", "term", "attribution", "grade"], ignore_index=True)
     return marked(schema.EVENT_COUNTS.check(table.drop(columns="frequency")), simulated=cohort.simulated)
@@ -74,7 +78,6 @@ def _treated(cohort: Cohort) -> pd.Index:
     return cohort.patients.index[cohort.patients.index.isin(given["patient_id"])]
 
 
-def _highest(events: pd.DataFrame) -> pd.DataFrame:
-    highest = events.groupby(["term", "patient_id"])["grade"].max().reset_index()
-    counts = highest.groupby(["term", "grade"]).size()
-    return counts.rename("n_patients").astype("float64").reset_index()
+def _counted(toxicity: pd.DataFrame, grade: str) -> pd.DataFrame:
+    counts = toxicity.dropna(subset=grade).groupby(["term", grade]).size()
+    return counts.rename("n_patients").astype("float64").rename_axis(["term", "grade"]).reset_index()

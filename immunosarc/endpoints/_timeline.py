@@ -7,7 +7,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import Cohort, marked
-from immunosarc.endpoints._course_rules import ResponseRules
+from immunosarc.endpoints._course_rules import ResponseRules, chosen_rules
 
 __all__ = ["derive_timeline"]
 
@@ -15,7 +15,9 @@ _PROGRESSION = "progression"
 _KNOWN = ("death_day", "last_alive_day")
 
 
-def derive_timeline(cohort: Cohort, course: pd.DataFrame, *, rules: ResponseRules | None = None) -> pd.DataFrame:
+def derive_timeline(
+    cohort: Cohort, course: pd.DataFrame, *, rules: ResponseRules | str | None = None
+) -> pd.DataFrame:
     """Put every patient's doses, response, progression, biopsies and death on one line of study days.
 
     - ``follow_up`` runs from day 1 to the last day on which anything is known of the patient; its
@@ -32,7 +34,7 @@ def derive_timeline(cohort: Cohort, course: pd.DataFrame, *, rules: ResponseRule
         Tables ``exposures`` and ``adverse_events`` are used where they are, and the tumor samples.
     course : DataFrame
         ``schema.RESPONSE_COURSE`` of the cohort's patients, see :func:`derive_course`.
-    rules : ResponseRules, optional
+    rules : ResponseRules or str, optional
         The rules of the course.
 
     Returns
@@ -50,7 +52,7 @@ def derive_timeline(cohort: Cohort, course: pd.DataFrame, *, rules: ResponseRule
     >>> line.loc[line["patient_id"] == "SIM12", ["kind", "study_day"]].query("kind == 'death'").to_numpy().tolist()
     [['death', 177.0]]
     """
-    rules = ResponseRules() if rules is None else rules
+    rules = chosen_rules(rules)
     needed = ["data_cut_day", "new_therapy_day", *_KNOWN]
     patients = cohort.patients.reindex(columns=cohort.patients.columns.union(needed))
     course = course.reindex(patients.index)

@@ -15,7 +15,7 @@ from immunosarc.features._purity import estimate_purity
 from immunosarc.features._qc import qc
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
-from immunosarc.features._score import coverage, score, signatures
+from immunosarc.features._score import coverage, panel, score, signatures
 from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
 
@@ -36,6 +36,7 @@ __all__ = [
     "estimate_purity",
     "lineage_guard",
     "normalize",
+    "panel",
     "place",
     "placed_change",
     "qc",

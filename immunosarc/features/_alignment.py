@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from immunosarc.registry import Record
 
-__all__ = ["Alignment", "align", "dense", "empty_samples", "scored_assay"]
+__all__ = ["Alignment", "align", "check_options", "dense", "empty_samples", "scored_assay"]
 
 _SAMPLES_AT_ONCE = 256
 _ENSEMBL = re.compile(r"ENS[A-Z]*G\d{11}(\.\d+)?")
@@ -44,8 +44,8 @@ class Alignment:
         What was chosen among the method's options.
     assay : AnnData
         On the scale that is scored.
-    given_unit : str
-        The unit before that.
+    unit, given_unit : str
+        The unit that is scored, and the one before that.
     used : ndarray of bool, shape (n_genes,)
         Genes of the assay that the method reads for any signature.
     values : ndarray of shape (n_samples, n_used)
@@ -64,6 +64,7 @@ class Alignment:
     record: Record
     options: Mapping[str, Any]
     assay: anndata.AnnData
+    unit: str
     given_unit: str
     used: Bools
     values: Floats
@@ -77,9 +78,9 @@ class Alignment:
         object.__setattr__(self, "shares", self._shares())
 
     @property
-    def unit(self) -> str:
-        """The unit that is scored."""
-        return unit_of(self.assay)
+    def rows(self) -> str:
+        """What the rows of the assay are."""
+        return f"{self.assay.uns['immunosarc']['level']}s"
 
     @property
     def genes(self) -> NDArray[np.object_]:
@@ -233,7 +234,7 @@ def align(
     if not 0 <= min_coverage <= 1:
         raise ImmunosarcError(f"min_coverage is a share between 0 and 1; found {min_coverage!r} (80% is 0.8)")
     chosen = dict(options or {})
-    _check_options(record, chosen)
+    check_options(record, chosen)
     assay = scored_assay(adata, counts=chosen.get("kcdf") == "poisson")
     wanted = {gene for one in signatures.values() for role in ("genes", *record.roles) for gene in read(one, role)}
     used = np.array([str(gene) in wanted for gene in assay.var_names], dtype=bool)
@@ -244,6 +245,7 @@ def align(
         record=record,
         options=chosen,
         assay=assay,
+        unit=unit_of(assay),
         given_unit=given_unit or unit_of(adata),
         used=used,
         values=values,
@@ -275,7 +277,8 @@ def dense(values: Any) -> NDArray[np.float64]:
     return np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float64)
 
 
-def _check_options(record: Record, chosen: Mapping[str, Any]) -> None:
+def check_options(record: Record, chosen: Mapping[str, Any]) -> None:
+    """Raise when a chosen option is none of the method's."""
     for name, value in chosen.items():
         known = record.options.get(name)
         if known is None:
@@ -283,9 +286,12 @@ def _check_options(record: Record, chosen: Mapping[str, Any]) -> None:
             offered = ", ".join(record.options) or "none"
             raise ImmunosarcError(f"{record.name} has no option {name!r}.{hint} Its options: {offered}.")
         if value not in known:
-            raise ImmunosarcError(
-                f"{record.name}: {name} is one of {', '.join(map(repr, known))}; found {value!r}"
+            offered = (
+                f"a whole number from {known.start} to {known.stop - 1}"
+                if isinstance(known, range)
+                else f"one of {', '.join(map(repr, known))}"
             )
+            raise ImmunosarcError(f"{record.name}: {name} is {offered}; found {value!r}")
 
 
 def _most(answers: Iterable[Any]) -> bool:

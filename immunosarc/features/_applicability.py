@@ -15,7 +15,7 @@ from immunosarc.errors import ImmunosarcError
 from immunosarc.features._alignment import Alignment, align
 from immunosarc.features._coverage import coverage_rows
 from immunosarc.features._lineage import conflicts_of, histologies_in_conflict
-from immunosarc.features._published import published_alignments, published_coverage
+from immunosarc.features._published import EXPRESSED, published_alignments, published_coverage
 from immunosarc.features._scoring import SCORING, Floats
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ def applicability(
 def _card(
     row: dict[str, Any], signature: catalog.Signature, kept: dict[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    record = SCORING[row["method"]]
-    called = row["method"] == "published"  # no kernel: called gene by gene, or not scored
+    kernel = signature.method if row["method"] == "published" and signature.method in SCORING else row["method"]
+    record = SCORING[kernel]
+    called = kernel == "published"  # no kernel: called gene by gene, or a class scheme
     low, high = (np.nan, np.nan) if called else record.bounds
     correlation, correlation_low = kept.get(signature.name, (np.nan, np.nan))
     misfit = [note for note in str(row["note"]).split("; ") if " needs " in note]
@@ -112,6 +113,8 @@ def _card(
         },
         "depends_on": "sample" if record.single_sample or called else "cohort",
         "all_genes": record.all_genes and not called,
+        "scale": f"TPM from {EXPRESSED:g}" if called else record.scale,
+        "needs": "tpm" if called else record.needs,
         "low": low if np.isfinite(low) else np.nan,
         "high": high if np.isfinite(high) else np.nan,
         "direction": signature.direction,

@@ -11,7 +11,7 @@ import pandas as pd
 from immunosarc import catalog, schema
 from immunosarc.errors import CoverageError, UnknownNameError, did_you_mean
 from immunosarc.features._place import place
-from immunosarc.features._reference import Reference, Rules, sarcoma_reference
+from immunosarc.features._reference import Reference, Rules, reference_of
 from immunosarc.features._scoring import Floats
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def classify(
     adata: anndata.AnnData,
     scheme: str = "hot_cold",
     *,
-    reference: Reference | None = None,
+    reference: Reference | str | None = "sarcoma",
     guard: str = "measured",
     gene_lengths: pd.Series | None = None,
     seed: int = 0,
@@ -48,8 +48,8 @@ def classify(
         As for :func:`place`.
     scheme : str, default "hot_cold"
         ``"hot_cold"`` or ``"sarcoma_immune_class"``.
-    reference : Reference, optional
-        Default: :func:`sarcoma_reference`.
+    reference : Reference or "sarcoma"
+        As for :func:`place`; None has no class to give.
     guard : {"measured", "declared"}
         As for :func:`place`.
     gene_lengths : Series, optional
@@ -70,6 +70,8 @@ def classify(
         When the assay cannot be placed on the reference.
     CoverageError
         When the reference does not have the populations that the scheme reads.
+    ImmunosarcError
+        Without a reference: there is a continuous score then, and no class.
 
     References
     ----------
@@ -86,7 +88,7 @@ def classify(
     """
     if scheme not in _SCHEMES:
         raise UnknownNameError(f"unknown class scheme {scheme!r}.{did_you_mean(scheme, _SCHEMES)}")
-    against = reference or sarcoma_reference()
+    against = reference_of(reference)
     axes, read = _SCHEMES[scheme]
     if absent := [axis for axis in axes if axis not in against.populations]:
         raise CoverageError(f"scheme '{scheme}' reads {', '.join(absent)}, which reference '{against.name}' lacks")

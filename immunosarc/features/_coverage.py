@@ -38,7 +38,7 @@ def coverage_rows(aligned: Alignment) -> list[dict[str, Any]]:
         if gaps[column]:
             notes.append(f"{gaps[column]} of {aligned.assay.n_obs} samples lack a value of its genes")
         if aligned.empty.any():
-            notes.append(f"{aligned.empty.sum()} of {aligned.assay.n_obs} samples are zero throughout")
+            notes.append(f"{aligned.empty.sum()} of {aligned.assay.n_obs} {aligned.rows} are zero throughout")
         rows.append(
             {
                 "signature": signature.name,

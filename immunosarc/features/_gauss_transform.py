@@ -30,9 +30,9 @@ _GENES_AT_ONCE = 128
 def smoothed(expression: Floats) -> Floats:
     """Return for each value the mean normal distribution function around all values of its gene."""
     links = _links()
-    result = np.empty_like(expression)
+    result = np.empty(expression.shape)
     for start in range(0, expression.shape[1], _GENES_AT_ONCE):
-        genes = np.ascontiguousarray(expression[:, start : start + _GENES_AT_ONCE].T)
+        genes = np.ascontiguousarray(expression[:, start : start + _GENES_AT_ONCE].T, dtype=np.float64)
         result[:, start : start + _GENES_AT_ONCE] = _smooth_genes(genes, links).T
     return result
 

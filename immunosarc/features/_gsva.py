@@ -115,6 +115,7 @@ def _check(**options: Any) -> None:
 
 def _walk(densities: Floats, members: Bools, *, by_row: bool) -> tuple[Floats, Floats]:
     """Return the greatest rise and fall of each signature's walk over the genes of a sample."""
+    densities = np.asarray(densities, dtype=np.float64)
     if densities.size < LARGE:
         return _walk_along_members(densities, members, by_row=by_row)
     from immunosarc.features._radix import walk_rows

@@ -46,7 +46,8 @@ def normalize(
     Returns
     -------
     AnnData
-        A new assay with ``uns["immunosarc"]["normalized"]``; the input is unchanged.
+        A new assay with ``uns["immunosarc"]["normalized"]``; the input is unchanged. After ComBat the unit is
+        ``"log2"``: values may fall below zero, and no log2(x+1) does.
 
     Raises
     ------
@@ -91,7 +92,8 @@ def normalize(
         )
     result = adata.copy()
     result.X = new
-    result.uns["immunosarc"] = {**adata.uns["immunosarc"], "normalized": method}
+    changed = {"normalized": method} | ({"unit": "log2"} if method == "combat" else {})  # may fall below zero
+    result.uns["immunosarc"] = {**adata.uns["immunosarc"], **changed}
     return result
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from immunosarc import schema
-from immunosarc.errors import ImmunosarcError, UnitError
+from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features._alignment import dense, scored_assay
-from immunosarc.features._reference import Population, Reference, sarcoma_reference
+from immunosarc.features._reference import Population, Reference, reference_of
 from immunosarc.features._scoring import Floats
-from immunosarc.features._units import unit_of
+from immunosarc.features._units import assay_lengths, unit_of
 
 if TYPE_CHECKING:
     import anndata
@@ -29,7 +30,7 @@ _COMPARED, _MANY_GENES = 8, 1000
 
 def place(
     adata: anndata.AnnData,
-    reference: Reference | None = None,
+    reference: Reference | str | None = "sarcoma",
     *,
     guard: str = "measured",
     gene_lengths: pd.Series | None = None,
@@ -45,13 +46,14 @@ def place(
     ----------
     adata : AnnData of shape (n_samples, n_genes)
         For the shipped reference TPM or log2(TPM+1) of polyA RNA; for one's own the unit that it was built on.
-    reference : Reference, optional
-        Default: :func:`sarcoma_reference`.
+    reference : Reference or "sarcoma"
+        The shipped :func:`sarcoma_reference` unless one of your own is given.
     guard : {"measured", "declared"}
         With fewer than 1,000 genes of the reference nothing can be measured: ``"declared"`` then places the
         sample on the user's word that unit and pipeline are right, without a factor, and the note says so.
     gene_lengths : Series, optional
-        Gene symbol to exon length, any unit. Without it the length check is not done, and the note says so.
+        Gene symbol to exon length, any unit; default: the lengths that the assay carries, each sample's own
+        where there are such. Without any the length check is not done, and the note says so.
 
     Returns
     -------
@@ -64,8 +66,10 @@ def place(
     UnitError
         When the unit or platform cannot be placed: counts, NanoString, exome capture, values ranked across
         samples.
+    CoverageError
+        When the assay has none of the reference's genes: almost always other identifiers.
     ImmunosarcError
-        For an unknown guard.
+        For an unknown guard, or without a reference.
 
     Examples
     --------
@@ -75,18 +79,47 @@ def place(
     >>> table.loc["CYT", ["z", "percentile"]].astype(float).round(2).tolist()
     [-0.24, 0.45]
     """
-    against = reference or sarcoma_reference()
+    against = reference_of(reference)
     if guard not in _GUARDS:
         raise ImmunosarcError(f"guard is 'measured' or 'declared'; found {guard!r}")
     _refuse_what_has_no_place(adata, against)
     assay = scored_assay(adata)
     genes = pd.Index([str(gene) for gene in assay.var_names])
+    _refuse_other_genes(genes, against)
+    layout = _Layout.of(genes, against)
+    lengths = assay_lengths(adata) if gene_lengths is None else gene_lengths
     rows: list[dict[str, Any]] = []
     for start in range(assay.n_obs):
-        values = pd.Series(dense(assay.X[[start]]).ravel(), index=genes)
-        fit = _examine(values, against, guard=guard, gene_lengths=gene_lengths)
-        rows += _placements(str(assay.obs_names[start]), values, against, fit)
+        values = dense(assay.X[[start]]).ravel()
+        own = lengths.iloc[start] if isinstance(lengths, pd.DataFrame) else lengths
+        fit = _examine(values, layout, against, guard=guard, gene_lengths=own)
+        rows += _placements(str(assay.obs_names[start]), values, layout, reference=against, fit=fit)
     return schema.PLACEMENT.check(pd.DataFrame(rows, columns=list(schema.PLACEMENT.columns)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Where the genes of a reference lie in an assay: found once, read for every sample."""
+
+    shared: pd.Index
+    at: NDArray[np.int64]
+    usual: Floats
+    markers: pd.Index
+    markers_at: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, genes: pd.Index, reference: Reference) -> _Layout:
+        profile = reference.genes["mean"]
+        shared = genes.intersection(profile.index)
+        listed = {gene for one in reference.populations.values() for gene in one.genes}
+        markers = genes[genes.isin(listed)]
+        return cls(
+            shared=shared,
+            at=genes.get_indexer(shared),
+            usual=profile.reindex(shared).to_numpy(dtype=np.float64),
+            markers=markers,
+            markers_at=genes.get_indexer(markers),
+        )
 
 
 @dataclass(frozen=True)
@@ -130,6 +163,15 @@ def _refuse_what_has_no_place(adata: anndata.AnnData, reference: Reference) -> N
         )
 
 
+def _refuse_other_genes(genes: pd.Index, reference: Reference) -> None:
+    read = {gene for one in reference.populations.values() for gene in one.genes}
+    if not (read & set(genes) or len(genes.intersection(reference.genes.index))):
+        raise CoverageError(
+            f"none of the genes of reference '{reference.name}' is in this assay, whose genes look like: "
+            f"{', '.join(genes[:5])}; name them by approved symbols"
+        )
+
+
 def _ranked_across_samples(values: Floats) -> bool:
     ordered = np.sort(values, axis=1)
     return values.shape[1] >= _MANY_GENES and bool(
@@ -137,25 +179,26 @@ def _ranked_across_samples(values: Floats) -> bool:
     )
 
 
-def _examine(values: pd.Series, reference: Reference, *, guard: str, gene_lengths: pd.Series | None) -> _Fit:
-    if not np.any(values.dropna()):
+def _examine(
+    values: Floats, layout: _Layout, reference: Reference, *, guard: str, gene_lengths: pd.Series | None
+) -> _Fit:
+    if not np.any(np.nan_to_num(values)):
         return _Fit(guard if reference.absolute else "own cohort", refusal="every gene is zero or missing")
     if not reference.absolute:
         return _Fit("own cohort")
     rules = reference.rules
-    profile = reference.genes["mean"]
-    shared = values.dropna().index.intersection(profile.index)
+    known = ~np.isnan(values[layout.at])
+    shared = layout.shared if known.all() else layout.shared[known]
     if len(shared) < rules.min_genes:
         words = f"guard not evaluable: {len(shared)} of the {rules.min_genes:,} reference genes it needs"
         if guard == "declared":
             return _Fit("declared", notes=(f"{words}; placed as declared, without a scale factor",))
         return _Fit("measured", refusal=f"{words}; guard='declared' places it on your word")
-    here, usual = values[shared], profile[shared]
-    markers = {gene for one in reference.populations.values() for gene in one.genes}
-    expressed = (usual > rules.expressed_from) & ~shared.isin(markers)
+    here, usual = values[layout.at][known], layout.usual[known]
+    expressed = (usual > rules.expressed_from) & ~shared.isin(layout.markers)
     factor = _median_log2_ratio(here[expressed], usual[expressed])
     r_reference = _correlation(here, usual)
-    r_length = residual_length_correlation(here - usual, gene_lengths)
+    r_length = residual_length_correlation(pd.Series(here - usual, index=shared), gene_lengths)
     notes = []
     if np.isnan(r_length):
         notes.append("length check not done: pass gene_lengths")
@@ -174,11 +217,11 @@ def _examine(values: pd.Series, reference: Reference, *, guard: str, gene_length
     return _Fit("measured", factor, r_length, r_reference, refusal, tuple(notes))
 
 
-def _median_log2_ratio(here: pd.Series, usual: pd.Series) -> float:
+def _median_log2_ratio(here: Floats, usual: Floats) -> float:
     """Return the median ratio to the mean profile, below the logarithm so that a scale comes back exactly."""
-    linear = np.exp2(here.to_numpy(dtype=float)) - 1.0
+    linear = np.exp2(here) - 1.0
     logs = np.log2(linear, out=np.full_like(linear, -np.inf), where=linear > 0)
-    return float(np.median(logs - np.log2(np.exp2(usual.to_numpy(dtype=float)) - 1.0)))
+    return float(np.median(logs - np.log2(np.exp2(usual) - 1.0)))
 
 
 def residual_length_correlation(residual: pd.Series, gene_lengths: pd.Series | None) -> float:
@@ -187,19 +230,25 @@ def residual_length_correlation(residual: pd.Series, gene_lengths: pd.Series | N
         return float("nan")
     known = gene_lengths[gene_lengths > 0].dropna()
     shared = residual.index.intersection(known.index)
-    return _correlation(residual[shared], np.log2(known[shared])) if len(shared) >= _MANY_GENES else float("nan")
+    if len(shared) < _MANY_GENES:
+        return float("nan")
+    lengths = np.log2(known[shared].to_numpy(dtype=float))
+    return _correlation(residual[shared].to_numpy(dtype=float), lengths)
 
 
-def _correlation(one: pd.Series, other: pd.Series) -> float:
-    a, b = one.to_numpy(dtype=float), other.to_numpy(dtype=float)
-    a, b = a - a.mean(), b - b.mean()
+def _correlation(one: Floats, other: Floats) -> float:
+    a, b = one - one.mean(), other - other.mean()
     scale = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / scale) if scale > 0 else float("nan")
 
 
-def _placements(sample: str, values: pd.Series, reference: Reference, fit: _Fit) -> list[dict[str, Any]]:
-    scaled = np.log2((np.exp2(values) - 1.0) / 2.0**fit.log2_factor + 1.0) if fit.log2_factor else values
-    known = scaled.dropna()
+def _placements(
+    sample: str, values: Floats, layout: _Layout, *, reference: Reference, fit: _Fit
+) -> list[dict[str, Any]]:
+    scaled = values[layout.markers_at]
+    if fit.log2_factor:
+        scaled = np.log2((np.exp2(scaled) - 1.0) / 2.0**fit.log2_factor + 1.0)
+    known = {gene: value for gene, value in zip(layout.markers, scaled.tolist(), strict=True) if value == value}
     return [
         {
             "sample_id": sample,
@@ -217,8 +266,8 @@ def _placements(sample: str, values: pd.Series, reference: Reference, fit: _Fit)
     ]
 
 
-def _placed(known: pd.Series, population: Population, reference: Reference, fit: _Fit) -> dict[str, Any]:
-    found = [gene for gene in population.genes if gene in known.index]
+def _placed(known: dict[str, float], population: Population, reference: Reference, fit: _Fit) -> dict[str, Any]:
+    found = [gene for gene in population.genes if gene in known]
     nothing = {"n_found": len(found), "score": np.nan, "z": np.nan, "percentile": np.nan}
     if fit.refusal:
         return {**nothing, "status": fit.refusal}
@@ -226,9 +275,9 @@ def _placed(known: pd.Series, population: Population, reference: Reference, fit:
     if share < _MIN_COVERAGE:
         words = f"covers {len(found)} of {len(population.genes)} genes ({int(100 * share)}%), needs 80%"
         return {**nothing, "status": words}
-    usual = reference.genes["mean"]
-    score = float(known[found].mean())
+    score = float(np.mean([known[gene] for gene in found]))
     if share < 1:  # a mean over fewer genes lies elsewhere: by as much as in the mean profile
+        usual = reference.genes["mean"]
         score += float(usual[list(population.genes)].mean() - usual[found].mean())
     return {
         "n_found": len(found),

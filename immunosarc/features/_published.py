@@ -17,10 +17,10 @@ from immunosarc.features._units import unit_of
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["published_alignments", "published_coverage", "published_scores"]
+__all__ = ["EXPRESSED", "published_alignments", "published_coverage", "published_scores"]
 
 _CALL = "per_gene_call"
-_EXPRESSED = 1.0
+EXPRESSED = 1.0
 """TPM from which a gene is called expressed."""
 
 _SUPPLIED = ("classes", "centroids")
@@ -64,7 +64,7 @@ def published_scores(
         if one.method == _CALL:
             calls = _calls(adata, one)
             table[calls.columns] = calls
-            scoring |= dict.fromkeys(calls.columns, f"{_CALL}(TPM >= {_EXPRESSED:g})")
+            scoring |= dict.fromkeys(calls.columns, f"{_CALL}(TPM >= {EXPRESSED:g})")
     if not table.notna().any(axis=None):
         _refuse(aligned, signatures)
     return table, scoring
@@ -112,7 +112,7 @@ def _calls(adata: anndata.AnnData, signature: catalog.Signature) -> pd.DataFrame
     unit = unit_of(adata)
     if unit not in ("tpm", "log2_tpm"):
         return table
-    least = _EXPRESSED if unit == "tpm" else np.log2(_EXPRESSED + 1.0)
+    least = EXPRESSED if unit == "tpm" else np.log2(EXPRESSED + 1.0)
     for gene, column in zip(signature.genes, table.columns, strict=True):
         if gene in adata.var_names:
             values = dense(adata[:, [gene]].X).ravel()
@@ -138,7 +138,7 @@ def _uncounted(adata: anndata.AnnData, signature: catalog.Signature) -> dict[str
         "coverage": (size - len(missing)) / size if size else np.nan,
         "missing": ", ".join(missing),
         "status": status,
-        "note": f"one column per gene: 1 from {_EXPRESSED:g} TPM" if signature.method == _CALL else "",
+        "note": f"one column per gene: 1 from {EXPRESSED:g} TPM" if signature.method == _CALL else "",
     }
 
 

@@ -55,7 +55,7 @@ def estimate_purity(
 
     References
     ----------
-    .. [1] Yoshihara K et al., Nat Commun 2013;4:2612, doi:10.1038/ncomms3612
+    .. [1] Yoshihara K et al., Nature Communications 2013;4:2612, doi:10.1038/ncomms3612
 
     Examples
     --------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from immunosarc.features._scoring import Floats
 
-__all__ = ["rank_rows", "walk_rows"]
+__all__ = ["rank_rows", "top_rank_sums", "walk_rows"]
 
 Ints = NDArray[np.int64]
 Columns = NDArray[np.uint32]
@@ -170,3 +170,47 @@ def _insert(keys: NDArray[np.uint64], order: Columns) -> None:
             again = np.argsort(keys, kind="mergesort")
             keys[:], order[:] = keys[again], order[again]
             return
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def top_rank_sums(
+    data: Floats, columns: Ints, ends: Ints, starts: Ints, sets: Ints, inside: Ints, most: float
+) -> Floats:
+    """Return each set's sum of ranks from the highest, in rows of a sparse matrix.
+
+    Ranks beyond ``most`` count as one more. The values that are not stored are zeros and share their mean rank.
+    The sets of column c are ``sets[starts[c]:starts[c + 1]]``.
+    """
+    rows, n_columns = len(ends) - 1, len(starts) - 1
+    sums = np.empty((rows, len(inside)))
+    values, places = np.empty(n_columns), np.empty(n_columns, np.uint32)
+    keys, order = np.empty((2, n_columns), np.uint64), np.empty((2, n_columns), np.uint32)
+    for row in range(rows):
+        stored, above = 0, 0
+        for i in range(ends[row], ends[row + 1]):
+            if data[i] != 0.0:
+                values[stored], places[stored] = data[i], columns[i]
+                above += data[i] > 0.0
+                stored += 1
+        zeros = n_columns - stored
+        of_zeros = above + (zeros + 1) / 2.0
+        of_zeros = most + 1.0 if of_zeros > most else of_zeros
+        for s in range(len(inside)):
+            sums[row, s] = inside[s] * of_zeros
+        _sort(values[:stored], keys, order)
+        ranked, moved = keys[1], order[1]
+        end = stored
+        while end > 0:
+            start = end - 1
+            while start > 0 and ranked[start - 1] == ranked[start]:
+                start -= 1
+            rank = stored - (start + end - 1) / 2.0
+            if end <= stored - above:  # below zero
+                rank += zeros
+            gain = (most + 1.0 if rank > most else rank) - of_zeros
+            for i in range(start, end):
+                column = places[moved[i]]
+                for j in range(starts[column], starts[column + 1]):
+                    sums[row, sets[j]] += gain
+            end = start
+    return sums

@@ -14,10 +14,20 @@ from immunosarc.features._averages import less_down
 from immunosarc.features._ranking import tied_ranks
 from immunosarc.features._scoring import Bools, Floats, as_rows, ratio_of, register
 
-__all__ = ["aucell", "estimate", "singscore", "singscore_signed", "ssgsea", "ssgsea_normalized", "ucell"]
+__all__ = [
+    "MAX_RANK",
+    "aucell",
+    "estimate",
+    "singscore",
+    "singscore_signed",
+    "ssgsea",
+    "ssgsea_normalized",
+    "ucell",
+    "ucell_of_rank_sums",
+]
 
 _POWER = 0.25
-_MAX_RANK = 1500
+MAX_RANK = 1500
 _TOP_SHARE = 0.05
 _ANY_MONOTONE = "any that keeps the order of genes within a sample"
 TIES = ("average", "row_order")
@@ -204,6 +214,7 @@ def estimate(expression: Floats, members: Bools) -> Floats:
     label="UCell",
     bounds=(0.0, 1.0),
     all_genes=True,
+    per_cell=True,
     scale=_ANY_MONOTONE,
     reference="10.1016/j.csbj.2021.06.043",
 )
@@ -213,7 +224,8 @@ def ucell(expression: Floats, members: Bools) -> Floats:
     .. math:: s = 1 - \frac{\sum_g \min(r_g, M + 1) - k(k+1)/2}{k M}
 
     with ranks r from the highest, 1, ties sharing their mean, and M = 1500 (all genes where the assay has
-    fewer). Ranks beyond M count as M + 1. NaN for a signature of more than M genes.
+    fewer). Ranks beyond M count as M + 1. NaN for a signature of more than M genes. pyucell counts ranks
+    beyond M as M and divides by k M - k(k+1)/2, so its scores differ.
 
     Examples
     --------
@@ -223,12 +235,16 @@ def ucell(expression: Floats, members: Bools) -> Floats:
     used, listed, inside = _used(members)
     result = np.empty((len(expression), members.shape[1]))
     for row, found in enumerate(tied_ranks(expression, used)):
-        most = min(_MAX_RANK, found.n)
+        most = min(MAX_RANK, found.n)
         ranks = found.n + 1 - found.place
-        sum_of_ranks = listed @ np.where(ranks > most, most + 1.0, ranks)
-        excess = sum_of_ranks - inside * (inside + 1) / 2
-        result[row] = np.where(inside <= most, 1.0 - ratio_of(excess, inside * most), np.nan)
+        result[row] = ucell_of_rank_sums(listed @ np.where(ranks > most, most + 1.0, ranks), inside, most)
     return result
+
+
+def ucell_of_rank_sums(rank_sums: Floats, inside: NDArray[np.int64], most: int) -> Floats:
+    """Return the scores from each signature's sum of ranks, those beyond ``most`` counted as one more."""
+    excess = rank_sums - inside * (inside + 1) / 2
+    return np.where(inside <= most, 1.0 - ratio_of(excess, inside * most), np.nan)
 
 
 @register(

@@ -54,7 +54,7 @@ def tied_ranks(expression: Floats, used: NDArray[np.int64], *, by_row: bool = Fa
 
     columns = used.astype(np.uint32)
     for start in range(0, len(expression), _AT_ONCE):
-        block = np.ascontiguousarray(expression[start : start + _AT_ONCE])
+        block = np.ascontiguousarray(expression[start : start + _AT_ONCE], dtype=np.float64)
         for low, high, place, n in zip(*rank_rows(block, columns, by_row), strict=True):
             yield Ranks(low, high, place, int(n))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import catalog
-from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
+from immunosarc.errors import CoverageError, ImmunosarcError, UnitError, UnknownNameError
 from immunosarc.features._alignment import dense, scored_assay
 from immunosarc.features._scoring import Floats
 from immunosarc.features._units import unit_of
@@ -21,9 +21,10 @@ from immunosarc.features._units import unit_of
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["Population", "Reference", "Rules", "build_reference", "sarcoma_reference"]
+__all__ = ["Population", "Reference", "Rules", "build_reference", "reference_of", "sarcoma_reference"]
 
 _MIN_COVERAGE = 0.8
+_SHIPPED = "sarcoma"
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,22 @@ def sarcoma_reference() -> Reference:
         absolute=True,
         source=shipped.source,
         license=shipped.license,
+    )
+
+
+def reference_of(given: Reference | str | None) -> Reference:
+    """Return the reference that is meant; without one nothing is placed and nobody has a class."""
+    if isinstance(given, Reference):
+        return given
+    if given == _SHIPPED:
+        return sarcoma_reference()
+    if given is None:
+        raise ImmunosarcError(
+            "without a reference there is a continuous score (features.score) and no class: give 'sarcoma' for "
+            "TPM, or freeze 20 or more sarcomas of your own pipeline with features.build_reference"
+        )
+    raise UnknownNameError(
+        f"unknown reference {given!r}: 'sarcoma' is the shipped one; features.read_reference reads a file"
     )
 
 

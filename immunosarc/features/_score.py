@@ -11,6 +11,7 @@ import pandas as pd
 from immunosarc import catalog
 from immunosarc.errors import ImmunosarcError
 from immunosarc.features._alignment import Alignment, align
+from immunosarc.features._cells import align_cells, cell_scores, refuse_cells
 from immunosarc.features._coverage import coverage_rows, coverage_table
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._published import published_coverage, published_scores
@@ -19,7 +20,7 @@ from immunosarc.features._units import unit_of
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["coverage", "score", "signatures"]
+__all__ = ["coverage", "panel", "score", "signatures"]
 
 
 def signatures() -> catalog.Signatures:
@@ -38,6 +39,32 @@ def signatures() -> catalog.Signatures:
     return catalog.load_signatures()
 
 
+def panel(name: str) -> catalog.SignaturePanel:
+    """Return a named, versioned panel of signatures, for a question that is asked again and again.
+
+    Parameters
+    ----------
+    name : str
+        ``"immunogenicity"``: did treatment make the tumor visible to the immune system?
+
+    Returns
+    -------
+    SignaturePanel
+        ``.signatures`` go into a plan, ``.directions`` into :func:`immunosarc.models.immunogenicity_shift`.
+
+    Raises
+    ------
+    UnknownNameError
+        For a panel that does not exist.
+
+    Examples
+    --------
+    >>> panel("immunogenicity")
+    <SignaturePanel 'immunogenicity' 1.0.0: 16 signatures, 8 axes>
+    """
+    return catalog.load_panel(name)
+
+
 def score(
     adata: anndata.AnnData,
     signatures: Any = None,
@@ -53,10 +80,14 @@ def score(
     method leaves out is said by :func:`coverage`. ``"published"`` scores every signature by the method of its
     publication. Linear units are scored as log2(x+1), counts as log2(CPM+1).
 
+    Rows may be single cells (``level`` "cell") for the methods whose fact ``per_cell`` says so; a sparse matrix
+    stays sparse, and a score of a cell is nothing that a p-value can be taken from.
+
     Parameters
     ----------
     adata : AnnData of shape (n_samples, n_genes)
-        Expression with approved symbols as ``var_names``; see ``ims.make_assay``.
+        Expression with approved symbols as ``var_names``; see ``ims.make_assay``. Or cells by genes, sparse or
+        dense, without missing values.
     signatures : Signatures, mapping or path, optional
         Default: the whole catalog. A dictionary of gene lists or a GMT file works too.
     method : str, default "singscore"
@@ -71,7 +102,7 @@ def score(
     Returns
     -------
     DataFrame of shape (n_samples, n_signatures)
-        Index ``sample_id``. A column is NaN where the signature is not covered. A gene without any
+        Index ``sample_id``, or ``cell_id``. A column is NaN where the signature is not covered. A gene without any
         value counts as absent; a sample that lacks a value of one of a signature's other genes has NaN,
         because a mean over fewer genes is another quantity. With ``"published"`` a panel that is called gene by
         gene has one column per gene, ``panel:GENE``. ``attrs["scoring"]`` maps each column
@@ -99,14 +130,17 @@ def score(
     sets = _sets(signatures)
     if method == "published":
         _no_options(options)
+        if _of_cells(adata):
+            refuse_cells(method)
         table, scoring = published_scores(adata, sets, min_coverage=min_coverage)
         unit = unit_of(adata)
     else:
-        aligned = align(adata, sets, SCORING[method], min_coverage=min_coverage, options=options)
+        aligned = _laid(adata, sets, method, min_coverage=min_coverage, options=options)
         aligned.refuse_if_nothing_is_covered()
         table, unit = _table(aligned), aligned.unit
         scoring = dict.fromkeys(sets, f"{method}{_chosen(aligned.options)}({unit})")
-    table.index = pd.Index(adata.obs_names.astype(str), name="sample_id", dtype=object)
+    row = "cell_id" if _of_cells(adata) else "sample_id"
+    table.index = pd.Index(adata.obs_names.astype(str), name=row, dtype=object)
     table.attrs = {"scoring": scoring, "unit": unit}
     return table
 
@@ -160,19 +194,30 @@ def coverage(
     sets = _sets(signatures)
     if method == "published":
         _no_options(options)
+        if _of_cells(adata):
+            refuse_cells(method)
         return coverage_table(published_coverage(adata, sets, min_coverage=min_coverage))
-    return coverage_table(
-        coverage_rows(align(adata, sets, SCORING[method], min_coverage=min_coverage, options=options))
-    )
+    return coverage_table(coverage_rows(_laid(adata, sets, method, min_coverage=min_coverage, options=options)))
 
 
 def _sets(signatures: Any) -> catalog.Signatures:
     return catalog.load_signatures() if signatures is None else catalog.as_signatures(signatures)
 
 
+def _of_cells(adata: anndata.AnnData) -> bool:
+    about = adata.uns.get("immunosarc")
+    return isinstance(about, Mapping) and about.get("level") == "cell"
+
+
+def _laid(adata: anndata.AnnData, sets: catalog.Signatures, method: str, **chosen: Any) -> Alignment:
+    lay = align_cells if _of_cells(adata) else align
+    return lay(adata, sets, SCORING[method], **chosen)
+
+
 def _table(aligned: Alignment) -> pd.DataFrame:
+    found = cell_scores(aligned) if _of_cells(aligned.assay) else aligned.scores()
     scores = np.full((aligned.assay.n_obs, len(aligned.sets)), np.nan)
-    scores[:, aligned.covered] = aligned.scores()
+    scores[:, aligned.covered] = found
     return pd.DataFrame(scores, columns=pd.Index(list(aligned.sets), dtype=object))
 
 

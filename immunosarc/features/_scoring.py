@@ -42,6 +42,7 @@ _DEFAULTS: dict[str, Any] = {
     "single_sample": True,
     "all_genes": False,
     "needs_variation": False,
+    "per_cell": False,
     "needs": "",
     "scale": "log2",
     "roles": (),
@@ -57,8 +58,9 @@ def register(name: str, *, label: str, **facts: Any) -> Callable[[F], F]:
     """Record a kernel with every fact that the table shows, the usual ones by default.
 
     ``single_sample`` means that a sample's score does not change when others join; ``all_genes`` that it
-    depends on every gene of the assay; ``needs_variation`` that constant genes cannot be used; ``needs``
-    names the linear unit of the published form; ``requires`` the parts a signature must have.
+    depends on every gene of the assay; ``needs_variation`` that constant genes cannot be used; ``per_cell``
+    that it scores single cells of a sparse matrix too; ``needs`` names the linear unit of the published form;
+    ``requires`` the parts a signature must have.
     """
     if unknown := facts.keys() - _DEFAULTS.keys():
         raise KeyError(f"unknown facts of {name!r}: {', '.join(sorted(unknown))}")

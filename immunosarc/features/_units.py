@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
-__all__ = ["assay_lengths", "convert", "log_expression", "unit_of"]
+__all__ = [
+    "assay_lengths",
+    "check_block",
+    "convert",
+    "log_expression",
+    "on_scored_scale",
+    "scored_unit",
+    "unit_of",
+]
 
 _STEPS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("counts", "cpm"): counts_per_million,
@@ -174,24 +182,48 @@ def log_expression(adata: anndata.AnnData) -> anndata.AnnData:
         When the assay holds no expression.
     """
     unit = unit_of(adata)
+    if scored_unit(unit) != unit:
+        return convert(adata, to=scored_unit(unit))
+    _check_numbers(adata, unit)
+    return adata
+
+
+def scored_unit(unit: str) -> str:
+    """Return the log2 unit on which values of a unit are scored, or raise when they are no expression."""
     if unit in _SCORED_AS:
-        return convert(adata, to=_SCORED_AS[unit])
+        return _SCORED_AS[unit]
     if unit.startswith("log2"):
-        _check_numbers(adata, unit)
-        return adata
+        return unit
     raise UnitError(
         f"the assay holds ready-made values (unit {unit!r}), signatures are scored on expression: use its "
         "columns as features, or pass the expression assay"
     )
 
 
-def unit_of(adata: anndata.AnnData) -> str:
-    """Return the declared unit of a sample-level assay, or raise with what is missing."""
+def on_scored_scale(values: Any, unit: str) -> Any:
+    """Return whole rows of values on the log2 scale on which they are scored; sparse stays sparse."""
+    return _STEPS[unit, _SCORED_AS[unit]](values) if unit in _SCORED_AS else values
+
+
+def unit_of(adata: anndata.AnnData, *, level: str = "sample") -> str:
+    """Return the declared unit of an assay of samples (or of cells), or raise with what is missing."""
     problems = schema.assay_problems("given", adata)
-    if not problems and adata.uns["immunosarc"]["level"] != "sample":
+    if not problems and level == "sample" and adata.uns["immunosarc"]["level"] != "sample":
         problems = ["assay 'given': one row is one cell, not one sample; sum the counts per sample first"]
     raise_together(SchemaError, "the assay", problems)
     return str(adata.uns["immunosarc"]["unit"])
+
+
+def check_block(block: sparse.csr_matrix, unit: str) -> None:
+    """Raise when the stored numbers of some rows contradict their declared unit or are missing."""
+    if not block.nnz:
+        return
+    ends = np.array([[block.data.min(), block.data.max()]], dtype=float)  # they tell all but decimals
+    values = block.data.reshape(1, -1) if unit == "counts" else ends
+    found = [what for what, _, _ in schema.unit_problems(values, unit)]
+    if np.isnan(ends).any():
+        found.append("missing value; cells are scored on complete genes, leave out those with gaps")
+    raise_together(UnitError, f"the assay of unit {unit!r}", found, cure="Declare the unit that the numbers have.")
 
 
 def _check_numbers(adata: anndata.AnnData, unit: str) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._cdisc_block import completed_block
 from immunosarc.loaders._cells import ColumnPlan, read_cells, value_problem
 from immunosarc.loaders._days import in_study_days
 from immunosarc.loaders._fault import Fault, in_lines, listed
@@ -77,6 +78,7 @@ def read_block(
     *,
     where: str,
     time_unit: TimeUnit | None,
+    first_doses: Mapping[str, str] | None = None,
 ) -> ReadTable | None:
     """Read one clinical table; None when it has no usable shape, and why is added.
 
@@ -89,6 +91,11 @@ def read_block(
         raw = decoded(raw, block, source, faults, where=where)
     if raw is None:
         return None
+    if block.cdisc is not None:
+        completed = completed_block(block, raw, source, faults, where=where, first_doses=first_doses or {})
+        if completed is None:
+            return None
+        block, raw = completed
     plans = _plans(block, table, raw, faults, where=where)
     plans = _with_days(plans, where, time_unit, faults)
     kept = kept_rows(block, raw, faults, where=where)
@@ -141,6 +148,7 @@ def _plans(
             recode=block.recode.get(name),
             missing=tuple(block.missing),
             rule=RULES[block.transform[name]] if name in block.transform else None,
+            gate=raw.gate,
         )
         for name, source in columns.items()
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from immunosarc.cohort import Cohort
 from immunosarc.errors import CohortError, ImmunosarcError, ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._assay import read_assay
 from immunosarc.loaders._block import read_block
+from immunosarc.loaders._cdisc import first_doses
 from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
+from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source
 
 __all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
@@ -49,7 +51,9 @@ class ManifestCheck:
     cohort: Cohort | None
 
 
-def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohort:
+def load_cohort(
+    manifest: AnyPath, *, data_root: AnyPath | None = None, allow_columns: Iterable[str] = ()
+) -> Cohort:
     r"""Return the patients, samples and measurements that a manifest declares, or every reason why not.
 
     Nothing is guessed and nothing is dropped in silence: a value that the manifest does not
@@ -62,6 +66,9 @@ def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohor
         A TOML file; see :class:`Manifest`.
     data_root : path, optional
         The folder that its paths start from, and never leave; by default the manifest's own.
+    allow_columns : iterable of str
+        Columns of the files that look as if they named persons, and do not: the privacy gate lets
+        them through, and ``provenance["allowed_columns"]`` says so.
 
     Returns
     -------
@@ -87,13 +94,15 @@ def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohor
     >>> load_cohort(folder / "toy.toml").patients["best_overall_response"].tolist()
     ['PR', 'PD']
     """
-    checked = check_manifest(manifest, data_root=data_root)
+    checked = check_manifest(manifest, data_root=data_root, allow_columns=allow_columns)
     raise_together(checked.error, checked.subject, checked.problems)
     assert checked.cohort is not None  # noqa: S101 - there is one when there is no problem
     return checked.cohort
 
 
-def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> ManifestCheck:
+def check_manifest(
+    manifest: AnyPath, *, data_root: AnyPath | None = None, allow_columns: Iterable[str] = ()
+) -> ManifestCheck:
     """Return every problem of a manifest and of the files it names; nothing is written.
 
     Parameters
@@ -102,6 +111,8 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
         A TOML file.
     data_root : path, optional
         The folder that its paths start from; by default the manifest's own.
+    allow_columns : iterable of str
+        Columns of the files that the privacy gate lets through; see :func:`load_cohort`.
 
     Returns
     -------
@@ -114,12 +125,14 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
     ('nowhere.toml does not exist; give the path of a TOML file',)
     """
     path = Path(manifest)
-    source = Source(Path(data_root) if data_root is not None else path.parent)
+    gate = Gate(frozenset(allow_columns))
+    source = Source(Path(data_root) if data_root is not None else path.parent, gate)
     faults: list[Fault] = []
     parsed = parse_manifest(path, faults, source=source)
     lock = _lock(path, faults)
     parts = _read_parts(parsed, source, faults)
     source.forget()
+    faults += [] if faults else _idle(gate)
     cohort = None
     if parsed.manifest is not None and not faults:
         provenance = _provenance(parsed, parsed.manifest, source, parts, lock)
@@ -129,6 +142,16 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
             faults.append(Fault(CohortError, str(failure)))
     problems = tuple(dict.fromkeys(fault.text for fault in faults))
     return ManifestCheck(f"manifest {path.name}", problems, error_of(faults) if faults else ManifestError, cohort)
+
+
+def _idle(gate: Gate) -> list[Fault]:
+    """Return the columns that were let through without any need: misspelt, or of another file."""
+    return [
+        Fault(
+            ManifestError, f"allow_columns: no column {name!r} would have been refused; correct it or leave it out"
+        )
+        for name in sorted(gate.allowed - gate.passed)
+    ]
 
 
 @dataclass(frozen=True)
@@ -162,13 +185,13 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     """Read every block that can be read; a fault in one does not hide those in another."""
     replicates, rules = _replicates(parsed, faults)
     samples = None
-    patients, further = _patients(parsed, source, faults)
+    patients, further, first_doses = _patients(parsed, source, faults)
     if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
         samples = samples_part(read, patients, replicates, faults)
     tables, assays = {}, {}
     for where, block in parsed.blocks.items():
         if where[0] == "tables" and _known_table(where[1], faults):
-            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults)
+            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults, first_doses)
             if read is not None:
                 tables[where[1]] = long_part(where[1], read, patients, faults)
         elif isinstance(block, AssayBlock):
@@ -182,19 +205,23 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     return _Parts(patients, further, samples, tables, assays)
 
 
-def _patients(parsed: Parsed, source: Source, faults: list[Fault]) -> tuple[Part | None, tuple[Part, ...]]:
-    """Read the patients, and join to them what stands in further files."""
+def _patients(
+    parsed: Parsed, source: Source, faults: list[Fault]
+) -> tuple[Part | None, tuple[Part, ...], dict[str, str]]:
+    """Read the patients, join to them what stands in further files, and find the dates of their first doses."""
     read = _table(parsed, ("patients",), schema.PATIENTS, source, faults)
     patients = patients_part(read, faults) if read is not None else None
     block, further = parsed.blocks.get(("patients",)), []
+    named = block.cdisc if isinstance(block, PatientsBlock) else None
+    origins = first_doses(named, read.raw) if read is not None else {}
     for number, more in enumerate(block.also if isinstance(block, PatientsBlock) else []):
         where = f"[[patients.also]] {number + 1}"
         unit = _time_unit(parsed)
-        read = read_block(more, schema.PATIENTS, source, faults, where=where, time_unit=unit)
+        read = read_block(more, schema.PATIENTS, source, faults, where=where, time_unit=unit, first_doses=origins)
         if read is not None and patients is not None:
             patients, part = joined(patients, read, faults)
             further.append(part)
-    return patients, tuple(further)
+    return patients, tuple(further), origins
 
 
 def _time_unit(parsed: Parsed) -> Any:
@@ -203,12 +230,18 @@ def _time_unit(parsed: Parsed) -> Any:
 
 
 def _table(
-    parsed: Parsed, where: tuple[str, ...], table: schema.Table, source: Source, faults: list[Fault]
+    parsed: Parsed,
+    where: tuple[str, ...],
+    table: schema.Table,
+    source: Source,
+    faults: list[Fault],
+    first_doses: Mapping[str, str] | None = None,
 ) -> Any:
     block = parsed.blocks.get(where)
     if not isinstance(block, TableBlock):
         return None
-    return read_block(block, table, source, faults, where=f"[{'.'.join(where)}]", time_unit=_time_unit(parsed))
+    at, unit = f"[{'.'.join(where)}]", _time_unit(parsed)
+    return read_block(block, table, source, faults, where=at, time_unit=unit, first_doses=first_doses)
 
 
 def _known_table(name: str, faults: list[Fault]) -> bool:
@@ -273,6 +306,7 @@ def _provenance(
         },
         "loading": parts.steps(),
         "plan": _plain(manifest.plan),
+        **({"allowed_columns": sorted(source.gate.passed)} if source.gate.passed else {}),
         **({"lock": _plain(lock)} if lock is not None else {}),
     }
 

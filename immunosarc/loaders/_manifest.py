@@ -207,8 +207,17 @@ class TableBlock(Block):
         from another origin than the first dose. The earliest such row of a patient is day 1.
     event_without_time : {"missing"}, optional
         Read an event flag whose time is empty as missing; without it such a row is a mistake.
+    cdisc : str, optional
+        The file is this SDTM domain or ADaM data set (DM, ADSL, DS, ADRS, ADTTE; AE, ADAE, EX, CM,
+        RS, TR): its variables, codes and censoring (``CNSR`` 0 is an event) are read as the standard
+        says, and dates become study days by the first dose in DM or ADSL. The other keys of the
+        block go before it.
+    tumors : str, optional
+        Path of the TU domain beside ``cdisc = "TR"``: which lesions are lymph nodes.
     """
 
+    cdisc: str | None = None
+    tumors: str | None = None
     columns: dict[str, str] = {}
     recode: Annotated[dict[str, dict[str, Any]], AfterValidator(_recodings)] = {}
     constants: Annotated[dict[str, Any], AfterValidator(_constants)] = {}

@@ -6,6 +6,7 @@ from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
 from immunosarc.models._course import compare_course
+from immunosarc.models._cut_point import search_cut_points
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
@@ -36,6 +37,7 @@ __all__ = [
     "pair_classes",
     "pair_timepoints",
     "progression_incidence",
+    "search_cut_points",
     "sweep_landmarks",
     "with_resistance",
 ]

@@ -137,9 +137,7 @@ def analysis_set(
         entry = (np.zeros(len(day)) if timepoint == "pre" else np.maximum(day, 0.0)) / schema.DAYS_PER_MONTH
         left_out = int((known & ~(entry < times)).sum())
         known &= entry < times
-        population += (
-            f"; at risk from the day of the sample ({left_out} over before it, or without a day, left out)"
-        )
+        population += f"; at risk from the day of the sample ({left_out} over by then or undated, left out)"
     design, codes = _design_columns(adjusting[known]), _codes(stratifying[known])
     _refuse_constant_covariates(design, codes)
     return AnalysisSet(

@@ -43,6 +43,10 @@ SCHEMAS: Mapping[str, schema.Table] = MappingProxyType(
         "tumor_change": schema.TUMOR_CHANGE,
         "timeline": schema.TIMELINE,
         "event_counts": schema.EVENT_COUNTS,
+        "populations": schema.POPULATIONS,
+        "adrs": schema.ADRS,
+        "adtr": schema.ADTR,
+        "adtte": schema.ADTTE,
     }
 )
 """The schema of each table that has one."""
@@ -86,6 +90,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "course": "one row per patient: what the visits add up to",
         "tumor_change": "change of the target lesions from baseline, visit by visit",
         "timeline": "what happened to each patient on which day",
+        "populations": "who counts for which number",
+        "adrs": "responses in the shape of ADaM ADRS",
+        "adtr": "sums of diameters in the shape of ADaM ADTR",
+        "adtte": "times to events in the shape of ADaM ADTTE; CNSR 0 = event",
         "event_counts": "patients with each adverse event, by highest grade",
     }
 )

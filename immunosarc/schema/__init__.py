@@ -1,5 +1,6 @@
 """The vocabulary: clinical, molecular and result tables, their columns, units and values."""
 
+from immunosarc.schema._adam import ADRS, ADTR, ADTTE
 from immunosarc.schema._applicability import APPLICABILITY, LINEAGE
 from immunosarc.schema._assay import (
     LOG_LIMIT,
@@ -30,6 +31,7 @@ from immunosarc.schema._clinical import (
     TIMEPOINTS,
     VISIT_RESPONSES,
 )
+from immunosarc.schema._cut_point import CUT_POINT
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
     ENDPOINTS,
@@ -37,6 +39,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -66,10 +69,20 @@ from immunosarc.schema._results import (
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
 from immunosarc.schema._table import Column, Problem, Table
-from immunosarc.schema._trial import ATTRIBUTIONS, EVENT_COUNTS, TIMELINE, TIMELINE_KINDS, TUMOR_CHANGE
+from immunosarc.schema._trial import (
+    ATTRIBUTIONS,
+    EVENT_COUNTS,
+    POPULATIONS,
+    TIMELINE,
+    TIMELINE_KINDS,
+    TUMOR_CHANGE,
+)
 
 __all__ = [
     "ADJUSTED_CHANGE",
+    "ADRS",
+    "ADTR",
+    "ADTTE",
     "ADVERSE_EVENTS",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -83,6 +96,7 @@ __all__ = [
     "CLASS_CHANGE",
     "CONFLICTS",
     "COVERAGE",
+    "CUT_POINT",
     "DAYS_PER_MONTH",
     "DOSING",
     "ENDPOINTS",
@@ -99,6 +113,7 @@ __all__ = [
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
+    "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
     "PATIENTS",
@@ -108,6 +123,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POPULATIONS",
     "PURITY",
     "QC",
     "QC_LEVELS",

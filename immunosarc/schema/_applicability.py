@@ -27,6 +27,8 @@ APPLICABILITY = Table(
         "missing": _text("the genes that are not in the assay"),
         "depends_on": _text("whether other samples change the score", values=("sample", "cohort")),
         "all_genes": Column("flag", "whether every gene of the assay changes the score", required=True),
+        "scale": _text("the scale that the method reads"),
+        "needs": _text("the linear unit that the published form needs; missing where any will do"),
         "low": _number("lowest possible score"),
         "high": _number("highest possible score"),
         "direction": _text("key of the stated direction", filled=True),

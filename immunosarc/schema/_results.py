@@ -73,6 +73,11 @@ OUTCOMES = Table(
         ),
         "dor_event": Column("flag", "progression or death after response"),
         "dor_days": Column("number", "the same in days", low=0),
+        "resistance": Column("text", "class of resistance, or the kind of reason why there is none"),
+        "primary_resistance": Column("flag", "primary against secondary and sensitive; all others missing"),
+        "secondary_resistance": Column("flag", "secondary against sensitive ongoing; all others missing"),
+        "progression_phase": Column("text", "where treatment stood at progression"),
+        "resistance_status": Column("text", "'ok', or why there is no class"),
     },
     index="patient_id",
 )

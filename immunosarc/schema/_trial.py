@@ -5,7 +5,7 @@ from __future__ import annotations
 from immunosarc.schema._clinical import VISIT_RESPONSES
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["ATTRIBUTIONS", "EVENT_COUNTS", "TIMELINE", "TIMELINE_KINDS", "TUMOR_CHANGE"]
+__all__ = ["ATTRIBUTIONS", "EVENT_COUNTS", "POPULATIONS", "TIMELINE", "TIMELINE_KINDS", "TUMOR_CHANGE"]
 
 TIMELINE_KINDS = (
     "follow_up",
@@ -65,9 +65,21 @@ EVENT_COUNTS = Table(
     "event_counts",
     {
         "term": _text("CTCAE term", filled=True),
-        "attribution": _text("whether all events count, or those a drug caused", values=ATTRIBUTIONS, filled=True),
+        "attribution": _text("all that emerged, or those a drug caused", values=ATTRIBUTIONS, filled=True),
         "grade": Column("number", "highest grade of the patient in this term", required=True, low=1, high=5),
         "n_patients": _number("patients with that highest grade", low=0),
         "n_treated": _number("patients who received at least one dose", low=0),
+    },
+)
+
+POPULATIONS = Table(
+    "populations",
+    {
+        "population": _text("which patients", filled=True),
+        "stratum": _text("'all', or the stratum", filled=True),
+        "definition": _text("who belongs to it", filled=True),
+        "n": _number("patients in it", low=0),
+        "n_left_out": _number("patients of the stratum that are not", low=0),
+        "reasons": _text("why not, and how many"),
     },
 )

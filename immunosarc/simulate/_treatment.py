@@ -69,15 +69,12 @@ def treatment_tables(trial: pd.DataFrame, *, seed: int) -> dict[str, pd.DataFram
         random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, number)))
         course = _Course(str(patient), _dose_days(row), _known_until(row))
         exposures += _exposures(course)
-        happened = [
-            {"patient_id": course.patient, "event_id": f"{course.patient}-E{place}", **event}
-            for place, event in enumerate(_events(course, row, random), start=1)
-        ]
+        happened = [{"patient_id": course.patient, **event} for event in _events(course, row, random)]
         events += happened
         medications += _medications(course, happened)
     return {
         "exposures": pd.DataFrame(exposures),
-        "medications": pd.DataFrame(medications).astype({"for_event": "string"}),
+        "medications": pd.DataFrame(medications).astype({"event_term": "string"}),
         "adverse_events": pd.DataFrame(events).astype({"immune_mediated": "boolean", "related_to": "string"}),
     }
 
@@ -120,7 +117,7 @@ def _events(course: _Course, row: pd.Series, random: np.random.Generator) -> Ite
         term, grade = _SEVERE[int(random.integers(len(_SEVERE)))]
         yield _event(course, term, grade, _DOX, random, related_to=_DOX)
     elif random.random() < 0.15:
-        yield _event(course, "Tumor pain", 3.0, _PD1, random, related_to=None)
+        yield _event(course, "Tumor pain", 3.0, _PD1, random, related_to="none")
     if row["immune_event_immunosuppression"]:
         grade = 3.0 if row["treatment_related_grade_3_4"] else 2.0
         term = str(random.choice(_SUPPRESSED))
@@ -138,7 +135,7 @@ def _event(
     after: str,
     random: np.random.Generator,
     *,
-    related_to: str | None,
+    related_to: str,
     immune_mediated: bool = False,
 ) -> dict[str, Any]:
     return {
@@ -172,7 +169,7 @@ def _medications(course: _Course, events: list[dict[str, Any]]) -> Iterator[dict
                 event["study_day"],
                 days,
                 indication=event["term"],
-                for_event=event["event_id"],
+                event_term=event["term"],
             )
 
 
@@ -184,7 +181,7 @@ def _medication(
     days: int,
     *,
     indication: str,
-    for_event: str | None = None,
+    event_term: str | None = None,
 ) -> dict[str, Any]:
     return {
         "patient_id": course.patient,
@@ -193,5 +190,5 @@ def _medication(
         "drug": drug,
         "route": route,
         "indication": indication,
-        "for_event": for_event,
+        "event_term": event_term,
     }

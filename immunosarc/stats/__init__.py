@@ -50,6 +50,7 @@ from immunosarc.stats._maxstat import (
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._permutation import permute_within, rank_sum_null
+from immunosarc.stats._pooling import Pooled, pool_effects, replication_bayes_factor
 from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._proportional_odds import proportional_odds
@@ -57,6 +58,7 @@ from immunosarc.stats._rank_correlation import rank_correlation, rank_correlatio
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._rate import poisson_rate
+from immunosarc.stats._restricted_mean import RestrictedMean, restricted_mean
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._simon import (
@@ -88,8 +90,10 @@ __all__ = [
     "MaximallySelected",
     "OneSampleSize",
     "Operating",
+    "Pooled",
     "PredictiveLooks",
     "ResponseToxicity",
+    "RestrictedMean",
     "SingleStage",
     "TwoArmSize",
     "TwoStage",
@@ -141,6 +145,7 @@ __all__ = [
     "operating_characteristics",
     "permute_within",
     "poisson_rate",
+    "pool_effects",
     "predictive_looks",
     "predictive_probability",
     "proportional_odds",
@@ -148,7 +153,9 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "replication_bayes_factor",
     "response_toxicity_search",
+    "restricted_mean",
     "selected_curve",
     "shrink",
     "sign_flips",

@@ -31,17 +31,6 @@ _IMMUNE = (
 _LOG2 = "mean_log2"
 _PROGRESSION = "post"
 _AXES = ("TIS18", "CYT")
-_VISIBLE = {
-    "icd_damp_core": 1,
-    "hallmark_ifna": 1,
-    "cgas_sting_core": 1,
-    "apm6": 1,
-    "tls_hallmark9": 1,
-    "tis18_unweighted": 1,
-    "t_cell_exclusion_jerby": -1,
-    "macrophage_m2_8": -1,
-}
-"""Immunogenic cell death, interferon, antigen presentation, lymphoid structures, T cells; exclusion, M2."""
 
 
 def biopsy_tables(
@@ -199,10 +188,11 @@ def _no_axis(plan: Plan, reason: str) -> pd.DataFrame:
 
 
 def _shift(cohort: Cohort, plan: Plan) -> dict[str, pd.DataFrame]:
-    scores = _scored(cohort, plan, features.signatures().subset(*_VISIBLE), method="singscore")
+    panel = features.panel("immunogenicity")
+    scores = _scored(cohort, plan, features.signatures().subset(*panel.signatures), method=panel.method)
     usable = scores.loc[:, scores.notna().any()] if len(scores) else scores
     if usable.shape[1] < 2:
         return {}
-    signs = {name: _VISIBLE[name] for name in usable}
+    signs = {name: panel.directions[name] for name in usable}
     ask: dict[str, Any] = {"before": plan.before, "after": plan.after, "level": 1 - plan.alpha}
     return {"shift": models.immunogenicity_shift(cohort, usable, directions=signs, **ask)}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
+from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._population import exclusion_problems
@@ -39,8 +40,9 @@ class Panel(_Frozen):
         Part of the family's name.
     features : mapping of str to FeatureSpec
         Named scores, each with its method.
-    signatures : "all" or tuple of str
-        Catalog signatures scored with ``method`` under their own names.
+    signatures : "all", str or tuple of str
+        Catalog signatures scored with ``method`` under their own names; the name of a catalog panel
+        (``"immunogenicity"``) stands for its signatures.
     gene_sets : mapping of str to tuple of str
         Gene lists of the user's own, scored with ``method``.
     method : str
@@ -63,6 +65,12 @@ class Panel(_Frozen):
     def scored(self) -> bool:
         """Whether anything of the panel is scored on expression."""
         return bool(self.features or self.signatures or self.gene_sets)
+
+    @field_validator("signatures", mode="before")
+    @classmethod
+    def _of_a_named_panel(cls, signatures: Any) -> Any:
+        named = isinstance(signatures, str) and signatures != "all"
+        return features.panel(signatures).signatures if named else signatures
 
     def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
         """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
@@ -152,8 +160,14 @@ class Plan(_Frozen):
         Columns of the patients that models adjust for.
     exclude : mapping of str to tuple of str
         Column of the patients -> values of those who stay out of every analysis; the attrition lists them.
+    on_conflict : {"raise", "exclude_patient"}
+        Whether rows of a patient that contradict each other stop the run, or leave the patient without result.
     before, after : str
         The timepoints whose difference is the change.
+    rule_set : str
+        Rules of response and censoring for what is derived from visits; a name of ``endpoints.RULE_SETS``.
+    reader : str or None
+        Whose lesions or calls count; needed when the visits have several readers.
     null_rates : mapping of str to float
         Historical rates that a binary endpoint is compared with, one-sided and exact.
     alpha : float
@@ -185,8 +199,11 @@ class Plan(_Frozen):
     strata: str | None = None
     covariates: tuple[str, ...] = ()
     exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    on_conflict: Literal["raise", "exclude_patient"] = "raise"
     before: str = "pre"
     after: str = "on"
+    rule_set: str = next(iter(RULE_SETS))
+    reader: str | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
@@ -285,6 +302,7 @@ class Plan(_Frozen):
 
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
+        found.append(_unknown("rule set", self.rule_set, RULE_SETS))
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
         chosen = (*self.binary_models, *self.ordinal_models, *self.time_to_event_models)
         found += [models.MODELS.why_not(name) for name in chosen]

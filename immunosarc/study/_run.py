@@ -24,7 +24,6 @@ from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
-from immunosarc.study._trial import trial_tables
 
 __all__ = ["run"]
 
@@ -47,8 +46,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, progression_incidence, qc, signatures, coverage, scores,
-        associations, families, landmarks, strata_sizes, shrinkage, explained_by_histology,
+        Tables ``patients, outcomes, summary, survival, populations, progression_incidence, qc, signatures,
+        coverage, scores, associations, families, landmarks, strata_sizes, shrinkage, explained_by_histology,
         without_histology, paired, changes, adjusted_changes, change_by_response, biopsied, transitions,
         class_changes, shift, progression_changes, feature_course, attrition``, as far as there is anything for
         them; and where the cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
@@ -68,16 +67,21 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     chosen = plan_for(cohort, plan)
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
-    outcomes = endpoints.derive(analyzed)
+    outcomes = endpoints.derive(
+        analyzed, rules=chosen.rule_set, reader=chosen.reader, on_conflict=chosen.on_conflict
+    )
     by = cohort.patients[chosen.strata] if chosen.strata else None
     tables: dict[str, pd.DataFrame] = {
         "patients": cohort.patients,
         "outcomes": outcomes,
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
+        "populations": endpoints.summarize_populations(outcomes, by=by),
         "progression_incidence": models.progression_incidence(outcomes, by=by, level=1 - chosen.alpha),
     }
-    tables |= trial_tables(analyzed)
+    tables |= endpoints.derive_trial_tables(
+        analyzed, rules=chosen.rule_set, reader=chosen.reader, on_conflict=chosen.on_conflict
+    )
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)

@@ -156,7 +156,7 @@ def test_event_counts_against_sets_of_patients(cohort) -> None:
     table = count_adverse_events(cohort)
     highest: dict[tuple[str, str, str], float] = {}
     for row in events.itertuples():
-        for attribution in ["any cause"] + ([] if pd.isna(row.related_to) else ["treatment-related"]):
+        for attribution in ["any cause"] + ([] if row.related_to == "none" else ["treatment-related"]):
             key = (row.term, attribution, row.patient_id)
             highest[key] = max(highest.get(key, 0), row.grade)
     expected: dict[tuple[str, str, float], int] = {}
@@ -169,7 +169,7 @@ def test_event_counts_against_sets_of_patients(cohort) -> None:
 
 def test_events_of_the_untreated_do_not_count() -> None:
     patients = pd.DataFrame({"patient_id": ["P1", "P2", "P3"]})
-    events = pd.DataFrame({"patient_id": ["P1", "P2"], "term": "Nausea", "grade": [1, 2]})
+    events = pd.DataFrame({"patient_id": ["P1", "P2"], "term": "Nausea", "grade": [1, 2], "study_day": 3})
     doses = pd.DataFrame({"patient_id": ["P1", "P2", "P3"], "study_day": 1, "drug": "x", "dose": [1, 0, 1]})
     table = count_adverse_events(ims.Cohort(patients, tables={"adverse_events": events, "exposures": doses}))
     assert table[["grade", "n_patients", "n_treated"]].to_numpy().tolist() == [[1, 1, 2]]

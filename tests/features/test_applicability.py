@@ -37,6 +37,13 @@ def test_the_card_says_what_the_registry_and_the_catalog_know(assay, card):
             assert card.loc[name, "all_genes"] == record.all_genes
     assert card.loc["tls_cabrita9", "sex_linked"] == "EIF1AY"
     assert card.loc["f_tbrs19", "lineage_conflict"].startswith("any: ACTA2, ACTG2, ")
+    assert card.loc[["cyt", "mcp_t_cells", "cta_sarcoma_panel"], "scale"].tolist() == [
+        "log2(x+1)",
+        "log2",
+        "TPM from 1",
+    ]
+    assert card.loc[["cyt", "impres15"], "needs"].tolist() == ["tpm", "tpm"]
+    assert card.loc[["mcp_t_cells"], "needs"].isna().all()
     assert card.loc["cyt", "low"] == 0
     assert np.isnan(card.loc["cyt", "high"])
     assert card.loc["cta_sarcoma_panel", "depends_on"] == "sample"

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from immunosarc.catalog import load_signatures
 from immunosarc.cohort import make_assay
-from immunosarc.errors import CohortError, CoverageError, UnitError
+from immunosarc.errors import CohortError, CoverageError, SchemaError, UnitError
 from immunosarc.features import (
     SCORING,
     applicability,
@@ -102,3 +102,73 @@ def test_a_gene_missing_in_one_sample_leaves_that_sample_unplaced_where_it_matte
     assert table.loc[("S1", "CYT"), "status"] == "ok"
     assert table.loc[("S2", "CYT"), "status"] == "covers 1 of 2 genes (50%), needs 80%"
     assert np.isnan(table.loc[("S2", "CYT"), "z"])
+
+
+@pytest.mark.parametrize("ask", [place, classify, deconvolve, score, applicability])
+@pytest.mark.parametrize(
+    "name",
+    [
+        lambda i, _: f"ENSG{i:011d}.{i % 9}",
+        lambda i, _: f"ENSG{i:011d}",
+        lambda _, gene: gene.capitalize() + "x",
+        lambda i, _: str(1000 + i),
+    ],
+)
+def test_other_identifiers_are_an_error_that_shows_them(frame, ask, name):
+    frame.columns = [name(i, gene) for i, gene in enumerate(frame.columns)]
+    assay = make_assay(frame, unit="tpm")
+    if ask is applicability:  # a card for every signature, none of which is covered
+        assert not ask(assay)["status"].eq("ok").any()
+        return
+    with pytest.raises(CoverageError) as refused:
+        ask(assay)
+    seen = str(refused.value)
+    assert frame.columns[0] in seen or "Ensembl ids" in seen or "numeric ids" in seen or "letter case" in seen
+
+
+@pytest.mark.parametrize("method", PLAIN)
+def test_an_absent_set_has_no_score_and_says_why(frame, method):
+    assay = make_assay(frame, unit="tpm")
+    sets = {
+        "here": list(frame.columns[:10]),
+        "absent": ["NOT1", "NOT2"],
+        "half": [*frame.columns[:2], "NOT1", "NOT2"],
+    }
+    table = score(assay, sets, method=method)
+    assert table["here"].notna().all()
+    assert table[["absent", "half"]].isna().all(axis=None)
+    why = coverage(assay, sets, method=method).set_index("signature")
+    assert why.loc["absent", "status"] == "covers 0 of 2 genes (0%), needs 80%"
+    assert why.loc["half", "missing"] == "NOT1, NOT2"
+
+
+@pytest.mark.parametrize("method", PLAIN)
+def test_a_constant_gene_is_used_by_its_level_or_left_out_with_a_word(frame, method):
+    frame[frame.columns[0]] = 7.0
+    assay = make_assay(frame, unit="tpm")
+    sets = {"ten": list(frame.columns[:10]), "flat": [frame.columns[0]]}
+    table, why = score(assay, sets, method=method), coverage(assay, sets, method=method).set_index("signature")
+    assert table["ten"].notna().all()
+    if SCORING[method].needs_variation:
+        assert table["flat"].isna().all()
+        assert f"does not vary, not used: {frame.columns[0]}" in why.loc["ten", "note"]
+    else:
+        assert table["flat"].notna().all()
+
+
+@pytest.mark.parametrize("method", PLAIN)
+def test_a_missing_value_leaves_that_sample_without_the_scores_that_read_it(frame, method):
+    holed = frame.copy()
+    holed.iloc[2, 0] = np.nan
+    sets = {"reads it": list(frame.columns[:10]), "does not": list(frame.columns[10:20])}
+    table = score(make_assay(holed, unit="tpm"), sets, method=method)
+    assert table.isna().sum().to_dict() == {"reads it": 1, "does not": 0}
+    assert np.isnan(table.loc["S2", "reads it"])
+
+
+def test_a_set_without_genes_and_text_in_place_of_a_list_are_refused(frame):
+    assay = make_assay(frame, unit="tpm")
+    with pytest.raises(
+        SchemaError, match=r"2 problem\(s\)(?s:.*)'none': empty set(?s:.*)must be a list of symbols"
+    ):
+        score(assay, {"none": [], "text": "GZMA"})

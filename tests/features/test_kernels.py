@@ -283,13 +283,13 @@ def test_every_method_of_the_catalog_is_there_and_a_misspelt_one_is_named():
 
 
 def test_every_record_says_what_it_depends_on():
-    facts = ["bounds", "single_sample", "all_genes", "needs_variation", "needs", "scale", "roles", "requires",
+    facts = ["bounds", "single_sample", "all_genes", "needs_variation", "per_cell", "needs", "scale", "roles", "requires",
              "options", "coverage_rule", "reference", "oracle"]  # fmt: skip
     table = SCORING.table().loc[list(SCORING)]
     assert table[facts].notna().all(axis=None)
     assert set(table.index[~table["single_sample"].astype(bool)]) == {
         "mean_z", "zscore", "signed_mean", "mean_rank", "pc1", "gsva", "gsva_signed", "ssgsea_normalized", "published",
-        "ipres_count", "nearest_centroid_spearman",
+        "ipres_count", "nearest_centroid_spearman", "scanpy_score_genes",
     }  # fmt: skip
     with pytest.raises(KeyError, match="unknown facts of 'x': colour"):
         register("x", label="X", colour="red")

@@ -8,7 +8,7 @@ import pytest
 
 from immunosarc.cohort import make_assay
 from immunosarc.errors import ImmunosarcError, SchemaError, UnitError, UnknownNameError
-from immunosarc.features import build_reference, normalize, place
+from immunosarc.features import build_reference, normalize, place, score
 
 
 @pytest.mark.parametrize("oracle", ["preprocessCore", "limma_ties"])
@@ -26,8 +26,8 @@ def batches():
     rng = np.random.default_rng(0)
     names = [f"S{i}" for i in range(12)]
     batch = pd.Series(["one"] * 6 + ["two"] * 6, index=names)
-    values = rng.normal(6, 1, (12, 40))
-    values[6:] = (values[6:] - 6) * 2 + 7.5
+    values = rng.normal(8, 1, (12, 40))
+    values[6:] = (values[6:] - 8) * 2 + 9.5
     values[:, 7] = 3.0  # a constant gene stays
     return make_assay(pd.DataFrame(values, names, [f"G{i}" for i in range(40)]), unit="log2_tpm"), batch
 
@@ -36,6 +36,8 @@ def test_combat_takes_out_what_sets_batches_apart(batches):
     assay, batch = batches
     before = assay.X.copy()
     found = normalize(assay, "combat", batch=batch, timepoint=pd.Series("pre", index=batch.index))
+    assert found.uns["immunosarc"]["unit"] == "log2"
+    assert score(found, {"all": list(found.var_names)}, method="mean_log2").notna().all(axis=None)
     first, second = found.X[:6], found.X[6:]
     assert abs(second.mean() - first.mean()) < 0.05 * abs(before[6:].mean() - before[:6].mean())
     moved = np.arange(40) != 7

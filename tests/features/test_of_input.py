@@ -52,11 +52,13 @@ def test_ipres_needs_its_sets_and_enough_of_each(frame, sets):
     given = dict(sets)
     for i in range(6):
         given[f"set{i}"] = [f"G{i}", f"X{i}", f"Y{i}"]  # a third of its genes
+    given["set6"] = ["G6", "G7", "X6", "Y6"]  # half is enough
     one = supply_inputs(ipres_sets=given).subset("ipres26")
     why = coverage(make_assay(frame, unit="tpm"), one, method="published", min_coverage=0.75)
     assert why.loc[0, "status"] == "ok"  # 20 of 26 sets
     table = score(make_assay(frame, unit="tpm"), one, method="published", min_coverage=0.75)
-    each = score(make_assay(frame, unit="tpm"), {f"set{i}": sets[f"set{i}"] for i in range(6, 26)}, method="gsva")
+    known = {f"set{i}": sets[f"set{i}"] for i in range(7, 26)} | {"set6": ["G6", "G7"]}
+    each = score(make_assay(frame, unit="tpm"), known, method="gsva")
     np.testing.assert_allclose(table["ipres26"], ((each - each.mean()) / each.std()).mean(axis=1), rtol=1e-9)
     given |= {f"set{i}": [f"G{i}", f"X{i}", f"Y{i}"] for i in range(6, 9)}
     few = supply_inputs(ipres_sets=given).subset("ipres26")

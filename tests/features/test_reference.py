@@ -266,7 +266,8 @@ def test_carcinosarcomas_in_another_unit_are_refused_even_when_declared_as_tpm(d
     rsem = rsem.loc[:, ~rsem.columns.duplicated()]
     with pytest.raises(UnitError, match="is in TPM, the assay has rsem_normalized"):
         classify(make_assay(rsem, unit="rsem_normalized"))
-    found = classify(make_assay(rsem, unit="tpm"), gene_lengths=lengths)
+    scaled = rsem.div(rsem.sum(axis=1), axis=0) * 1e6  # looks like TPM, and was never divided by gene length
+    found = classify(make_assay(scaled, unit="tpm"), gene_lengths=lengths)
     assert found["label"].isna().all()
     assert found["status"].str.contains("refused: the residual follows gene length").all()
 
@@ -452,3 +453,34 @@ def test_the_shipped_reference_is_rebuilt_from_the_quartiles(data_root):
         score = np.concatenate(parts)
         assert score.mean() == pytest.approx(one["mean"], abs=0.02), name
         assert score.std(ddof=1) == pytest.approx(one["sd"], abs=0.02), name
+
+
+def test_without_a_reference_there_is_no_class(synovial):
+    with pytest.raises(ImmunosarcError, match=r"a continuous score \(features.score\) and no class"):
+        classify(synovial, reference=None)
+    with pytest.raises(ImmunosarcError, match="no class"):
+        place(synovial, None)
+    with pytest.raises(UnknownNameError, match="'sarcoma' is the shipped one"):
+        classify(synovial, reference="sarkoma")
+    named = classify(synovial, reference="sarcoma", guard="declared")
+    pd.testing.assert_frame_equal(named, classify(synovial, guard="declared"))
+
+
+def test_the_lengths_that_an_assay_carries_are_used(medians, lengths):
+    plain = make_assay(medians, unit="tpm")
+    expected = place(plain, gene_lengths=lengths)
+    by_gene = plain.copy()
+    by_gene.var["gene_length"] = lengths.reindex(by_gene.var_names).to_numpy()
+    pd.testing.assert_frame_equal(place(by_gene), expected)
+    by_sample = plain.copy()
+    table = np.tile(lengths.reindex(by_gene.var_names).to_numpy(), (5, 1))
+    table[1] = table[1] ** 2  # twice the logarithm: the same correlation
+    table[3] = np.nan
+    by_sample.layers["gene_length"] = table
+    found = place(by_sample).set_index("sample_id")["r_length"].groupby(level=0).first()
+    usual = expected.groupby("sample_id")["r_length"].first()
+    names = plain.obs_names
+    np.testing.assert_allclose(found[names[[0, 1, 2, 4]]], usual[names[[0, 1, 2, 4]]])
+    assert np.isnan(found[names[3]])
+    alone = place(by_sample[[names[1]]].copy())
+    assert alone["r_length"].iloc[0] == found[names[1]]

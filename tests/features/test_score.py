@@ -196,11 +196,11 @@ def flipped(assay):
     return make_assay(frame, unit="tpm")
 
 
-def test_unknown_and_planned_methods(assay):
+def test_unknown_methods_and_what_a_method_needs(assay):
     with pytest.raises(UnknownNameError, match="Did you mean 'singscore'"):
         score(assay, SETS, method="singscor")
-    with pytest.raises(UnknownNameError, match="'ipres_count' is listed but not available"):
-        coverage(assay, SETS, method="ipres_count")
+    why = coverage(assay, SETS, method="ipres_count")["status"]
+    assert why.eq("ipres_count needs classes, the signature has none").all()
 
 
 def test_inputs_are_unchanged(assay):

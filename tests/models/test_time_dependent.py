@@ -51,7 +51,7 @@ def test_patients_are_at_risk_after_their_sample(rows) -> None:
     assert first["estimate"] == pytest.approx(expected.estimate[0], rel=1e-9)
     assert first["p_value"] == pytest.approx(expected.p_value[0], rel=1e-9)
     assert first["n"] == keep.sum()
-    assert f"({(~keep).sum()} over before it, or without a day, left out)" in first["population"]
+    assert f"({(~keep).sum()} over by then or undated, left out)" in first["population"]
     assert result["p_maxt"].between(0, 1).all()
     card = detectability(*trial(*rows), **ASK)
     assert card["effect"].iloc[0] > 0

@@ -9,7 +9,14 @@ import pytest
 
 import immunosarc as ims
 from immunosarc import catalog
-from immunosarc.endpoints import derive, derive_course, derive_recist, summarize
+from immunosarc.endpoints import (
+    derive,
+    derive_course,
+    derive_patient_toxicity,
+    derive_recist,
+    derive_toxicity,
+    summarize,
+)
 
 READY_MADE = ["best_overall_response", "pfs_days", "pfs_event"]
 
@@ -101,21 +108,23 @@ def test_doxorubicin_begins_where_the_stage_says_and_keeps_its_limit() -> None:
 
 
 @pytest.mark.parametrize("seed", range(21))
-def test_toxicity_rows_agree_with_the_published_rates(seed: int) -> None:
+def test_toxicity_rows_give_the_published_rates(seed: int) -> None:
     cohort = trial(seed)
-    events, drugs = cohort.tables["adverse_events"], cohort.tables["medications"]
-    severe = events[events["grade"].isin([3, 4]) & events["related_to"].notna()]
-    patients = cohort.patients
-    expected = patients.index[patients["treatment_related_grade_3_4"].astype(bool)]
-    assert sorted(severe["patient_id"].unique()) == sorted(expected)
-    assert len(expected) == 15
-    suppressed = drugs[drugs["drug"] == "prednisone"].merge(
-        events, left_on="for_event", right_on="event_id", validate="one_to_one"
+    events, drugs, doses = (cohort.tables[name] for name in ("adverse_events", "medications", "exposures"))
+    found = derive_patient_toxicity(
+        derive_toxicity(events, exposures=doses, medications=drugs), cohort.patients, exposures=doses
     )
-    assert suppressed["immune_mediated"].all()
-    expected = patients.index[patients["immune_event_immunosuppression"].astype(bool)]
-    assert sorted(suppressed["patient_id_x"]) == sorted(expected)
-    assert len(expected) == 3
+    for name, known in (("treatment_related_grade_3_4", 15), ("immune_event_immunosuppression", 3)):
+        assert int(found[name].sum()) == known
+        assert found[name].tolist() == cohort.patients[name].tolist(), name
+
+
+def test_there_is_something_to_be_told_apart() -> None:
+    seeds = [trial(seed).tables for seed in range(21)]
+    drugs = pd.concat([one["medications"] for one in seeds])
+    assert {"dexamethasone", "levothyroxine", "hydrocortisone cream", "prednisone"} == set(drugs["drug"])
+    events = pd.concat([one["adverse_events"] for one in seeds])
+    assert (events["related_to"] == "none").any()
 
 
 @pytest.mark.parametrize("seed", range(21))
@@ -128,7 +137,7 @@ def test_nothing_happens_after_the_last_day_known(seed: int) -> None:
             assert not late.any(), (name, table[late])
     events, doses = cohort.tables["adverse_events"], cohort.tables["exposures"]
     first = doses.groupby(["patient_id", "drug"])["study_day"].min()
-    caused = events.dropna(subset="related_to")
+    caused = events[events["related_to"] != "none"]
     caused = caused.assign(drug=caused["related_to"].str.split("; ").str[0])
     started = pd.MultiIndex.from_frame(caused[["patient_id", "drug"]]).map(first)
     assert (caused["study_day"].to_numpy() > started.to_numpy()).all()

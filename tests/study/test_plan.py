@@ -7,6 +7,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.errors import PlanError
+from immunosarc.registry import Record
 from immunosarc.study import Hypothesis, Panel, Plan, plan_for
 from immunosarc.study._directions import stated_sides
 
@@ -84,6 +85,13 @@ def test_unknown_names_come_together_with_hints() -> None:
     ):
         assert hint in message
     assert "no test 'pre/objective_response/firth_logistic/other' is planned" in message
+
+
+def test_a_planned_method_that_comes_later_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = Record("later", "comes later", None)
+    monkeypatch.setattr(ims.features.SCORING, "_records", {**ims.features.SCORING._records, "later": later})
+    plan = Plan(panels=(Panel(name="mine", signatures=("cyt",), method="later"),))
+    assert "scoring method 'later' is listed but not available" in plan.problems()[0]
 
 
 def test_the_default_plan_stratifies_by_schedule_stage_where_there_is_one() -> None:

@@ -1,0 +1,215 @@
+"""The same effect in several cohorts: pooled, with what a new cohort may show."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize
+from scipy import stats as distributions
+
+from immunosarc.stats._inputs import BoolArray, FloatArray, check_level, refuse
+
+__all__ = ["Pooled", "pool_effects", "replication_bayes_factor"]
+
+_FEWEST_TO_PREDICT = 3
+
+
+class Pooled(NamedTuple):
+    """A random-effects summary."""
+
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+    p_value: float
+    tau: float
+    """Standard deviation of the true effect between cohorts."""
+    i_squared: float
+    q: float
+    q_p_value: float
+    predict_low: float
+    predict_high: float
+    """Where the true effect of a new cohort would lie; NaN with fewer than three cohorts."""
+    weights: FloatArray
+    """Share of each cohort."""
+
+
+def pool_effects(
+    estimates: ArrayLike, std_errors: ArrayLike, *, level: float = 0.95, n_draws: int = 5_000, seed: int = 0
+) -> Pooled:
+    r"""Give the average effect over cohorts, and how far the next cohort may be from it.
+
+    Random effects with :math:`\tau^2` by restricted maximum likelihood; interval and p with
+    Hartung and Knapp's variance :math:`\sum w_i (y_i - \hat\mu)^2 / ((k - 1)\sum w_i)` on k - 1 degrees
+    of freedom. The prediction interval lets :math:`\tau^2` be uncertain: it is drawn from the
+    confidence distribution of Cochran's Q,
+    :math:`\sum (y_i - \hat\mu)^2 / (v_i + \tau^2) \sim \chi^2_{k-1}`, and with it the mean and a new
+    cohort's effect. With few cohorts these intervals are wide, and rightly so. Sources: Hartung and Knapp
+    2001, doi 10.1002/sim.791; Nagashima, Noma and Furukawa 2019, doi 10.1177/0962280218773520.
+
+    Parameters
+    ----------
+    estimates, std_errors : array (n_cohorts,)
+        On a scale where effects add: log odds ratio, log hazard ratio. NaN leaves a cohort out.
+    level : float
+        Of the intervals.
+    n_draws, seed : int
+        Draws for the prediction interval, and their seed.
+
+    Returns
+    -------
+    Pooled
+        Everything is NaN when no cohort has an estimate; with one cohort, its own normal interval.
+
+    Raises
+    ------
+    ImmunosarcError
+        When shapes differ or a standard error is not above 0.
+
+    Examples
+    --------
+    >>> found = pool_effects([0.5, 0.1, 0.4], [0.2, 0.25, 0.3])
+    >>> round(found.estimate, 3), round(found.tau, 3)
+    (0.356, 0.0)
+    """
+    y, se = (np.asarray(values, dtype=np.float64) for values in (estimates, std_errors))
+    problems: list[str] = []
+    check_level(level, problems)
+    if y.ndim != 1 or y.shape != se.shape:
+        problems.append(f"estimates, std_errors: need two vectors of one length, have {y.shape} and {se.shape}")
+    elif (se[np.isfinite(y) & np.isfinite(se)] <= 0).any():
+        problems.append("std_errors: need numbers above 0")
+    refuse("pool_effects", problems)
+    whole = np.isfinite(y) & np.isfinite(se)
+    weights = np.zeros(len(y))
+    y, variance = y[whole], se[whole] ** 2
+    if len(y) < 2:
+        return _alone(y, variance, whole, level)
+    tau2 = _restricted_likelihood(y, variance)
+    w = 1.0 / (variance + tau2)
+    mean = float((w * y).sum() / w.sum())
+    k = len(y)
+    spread = float(np.sqrt((w * (y - mean) ** 2).sum() / ((k - 1) * w.sum())))
+    t = distributions.t(k - 1)
+    reach = float(t.ppf(0.5 + level / 2.0)) * spread
+    fixed = 1.0 / variance
+    q = float((fixed * (y - (fixed * y).sum() / fixed.sum()) ** 2).sum())
+    weights[whole] = w / w.sum()
+    ahead = (float("nan"), float("nan"))
+    if k >= _FEWEST_TO_PREDICT:
+        ahead = _new_cohort(y, variance, level, np.random.default_rng(seed), n_draws)
+    return Pooled(
+        estimate=mean,
+        std_error=spread,
+        conf_low=mean - reach,
+        conf_high=mean + reach,
+        p_value=float(2.0 * t.sf(abs(mean) / spread)) if spread > 0 else float("nan"),
+        tau=float(np.sqrt(tau2)),
+        i_squared=max(0.0, (q - (k - 1)) / q) if q > 0 else 0.0,
+        q=q,
+        q_p_value=float(distributions.chi2.sf(q, k - 1)),
+        predict_low=ahead[0],
+        predict_high=ahead[1],
+        weights=weights,
+    )
+
+
+def replication_bayes_factor(original: tuple[float, float], replication: tuple[float, float]) -> float:
+    r"""Give how much better the second cohort fits the first one's effect than no effect.
+
+    :math:`\mathrm{BF} = N(y_2; y_1, s_1^2 + s_2^2) / N(y_2; 0, s_2^2)`: what the first cohort believes,
+    against nothing. Above 1 speaks for replication, below 1 against; 3 and 1/3 are called moderate.
+    Source: Verhagen and Wagenmakers 2014, doi 10.1037/a0036731, for a normal likelihood.
+
+    Parameters
+    ----------
+    original, replication : (float, float)
+        Estimate and standard error.
+
+    Returns
+    -------
+    float
+        Above 0; NaN where an estimate is missing.
+
+    Raises
+    ------
+    ImmunosarcError
+        When a standard error is not above 0.
+
+    Examples
+    --------
+    >>> round(replication_bayes_factor((0.8, 0.3), (0.6, 0.3)), 2)
+    4.68
+    """
+    refuse(
+        "replication_bayes_factor",
+        [f"standard error: need a number above 0, have {se!r}" for _, se in (original, replication) if se <= 0],
+    )
+    expected = distributions.norm(original[0], np.hypot(original[1], replication[1]))
+    nothing = distributions.norm(0.0, replication[1])
+    return float(np.exp(expected.logpdf(replication[0]) - nothing.logpdf(replication[0])))
+
+
+def _restricted_likelihood(y: FloatArray, variance: FloatArray) -> float:
+    """Return the variance between cohorts that the restricted likelihood prefers."""
+
+    def loss(tau2: float) -> float:
+        w = 1.0 / (variance + tau2)
+        mean = (w * y).sum() / w.sum()
+        return float((np.log(variance + tau2).sum() + np.log(w.sum()) + (w * (y - mean) ** 2).sum()) / 2.0)
+
+    widest = float(np.ptp(y) ** 2 + variance.max()) * 10.0
+    grid = np.concatenate([[0.0], np.geomspace(1e-8, 1.0, 60) * widest])
+    best = int(np.argmin([loss(tau2) for tau2 in grid]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    found = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-12 * widest})
+    return float(found.x) if loss(float(found.x)) < loss(0.0) - 1e-12 else 0.0
+
+
+def _new_cohort(
+    y: FloatArray, variance: FloatArray, level: float, rng: np.random.Generator, n_draws: int
+) -> tuple[float, float]:
+    """Return the interval that a new cohort's true effect falls into."""
+    k = len(y)
+    wanted = rng.chisquare(k - 1, n_draws)
+    low, high = np.zeros(n_draws), np.full(n_draws, float(np.ptp(y) ** 2 + variance.max()) * 1e4)
+    for _ in range(80):  # Q falls as tau squared grows
+        middle = (low + high) / 2.0
+        above = _heterogeneity(y, variance, middle) > wanted
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    tau2 = np.where(_heterogeneity(y, variance, np.zeros(n_draws)) <= wanted, 0.0, low)
+    w = 1.0 / (variance + tau2[:, None])
+    mean = (w * y).sum(axis=1) / w.sum(axis=1)
+    spread = np.sqrt((w * (y - mean[:, None]) ** 2).sum(axis=1) / ((k - 1) * w.sum(axis=1)))
+    drawn = mean + rng.standard_t(k - 1, n_draws) * spread + np.sqrt(tau2) * rng.standard_normal(n_draws)
+    limits = np.percentile(drawn, [50.0 * (1.0 - level), 50.0 * (1.0 + level)])
+    return float(limits[0]), float(limits[1])
+
+
+def _heterogeneity(y: FloatArray, variance: FloatArray, tau2: FloatArray) -> FloatArray:
+    w = 1.0 / (variance + tau2[:, None])
+    mean = (w * y).sum(axis=1, keepdims=True) / w.sum(axis=1, keepdims=True)
+    q: FloatArray = (w * (y - mean) ** 2).sum(axis=1)
+    return q
+
+
+def _alone(y: FloatArray, variance: FloatArray, whole: BoolArray, level: float) -> Pooled:
+    """Return one cohort as it is, or nothing."""
+    missing = float("nan")
+    weights = np.where(whole, 1.0, 0.0)
+    if not len(y):
+        return Pooled(*(missing,) * 11, weights=weights)
+    mean, spread = float(y[0]), float(np.sqrt(variance[0]))
+    reach = float(distributions.norm.ppf(0.5 + level / 2.0)) * spread
+    p_value = float(2.0 * distributions.norm.sf(abs(mean) / spread))
+    return Pooled(
+        mean,
+        spread,
+        mean - reach,
+        mean + reach,
+        p_value,
+        *(missing,) * 6,
+        weights=weights,
+    )

@@ -1,0 +1,58 @@
+"""The command endpoints: a site's rows in, every endpoint out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import immunosarc as ims
+from immunosarc import cli
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """The rows of the simulated trial as files, without what the trial team read from them."""
+    cohort = ims.simulate_cohort(seed=7, n_null=1)
+    read = ["best_overall_response", "pfs_days", "pfs_event"]
+    cohort.patients.drop(columns=read).reset_index().to_csv(tmp_path / "patients.tsv", sep="\t", index=False)
+    text = 'name = "rows"\n[patients]\nfile = "patients.tsv"\n'
+    for name, table in cohort.tables.items():
+        table.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+        text += f'[tables.{name}]\nfile = "{name}.tsv"\n'
+    (tmp_path / "rows.toml").write_text(text)
+    return tmp_path / "rows.toml"
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([str(one) for one in arguments])
+    return int(stopped.value.code or 0)
+
+
+def test_rows_in_endpoints_out(manifest: Path, tmp_path: Path, capsys) -> None:
+    assert call("endpoints", manifest, "--out", tmp_path / "out", "--by", "schedule_stage") == 0
+    folder = tmp_path / "out" / "tables"
+    assert capsys.readouterr().out.strip() == str(folder / "outcomes.tsv")
+    names = {path.stem for path in folder.glob("*.tsv")}
+    wanted = {"outcomes", "summary", "populations", "visits", "course", "tumor_change", "timeline", "event_counts"}
+    assert wanted | {"toxicity", "patient_toxicity", "adrs", "adtr", "adtte"} <= names
+    summary = pd.read_csv(folder / "summary.tsv", sep="\t").set_index(["measure", "stratum"])
+    assert summary.loc[("objective_response", "all"), ["n_events", "n"]].tolist() == [10, 30]
+    assert summary.loc[("pfs6", "all"), ["n_events", "n"]].tolist() == [13, 28]
+    assert summary.loc[("objective_response", "1"), ["n_events", "n"]].tolist() == [9, 16]
+    about = json.loads((folder / "adtte.json").read_text())
+    assert {"column": "CNSR", "type": "float64", "meaning": "0 = event, 1 = censored"} in about["columns"]
+
+
+def test_what_cannot_be_done_is_one_message(manifest: Path, tmp_path: Path, capsys) -> None:
+    for options, message in (
+        (("--reader", "nobody"), "no visit of reader 'nobody'"),
+        (("--rules", "recist_9"), "recist_9"),
+        (("--by", "schedule_stag"), "Did you mean 'schedule_stage'?"),
+    ):
+        assert call("endpoints", manifest, "--out", tmp_path / "out", *options) == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
