@@ -45,9 +45,9 @@ def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table checked; one that does not say when it was measured is refused with the cure."""
     if "timepoint" not in table:
         raise SchemaError(
-            "the feature table has no column 'timepoint': column is missing; when a feature was measured decides what it may be "
-            "tested against. Make it with cohort.at('pre').per_patient(scores), or add timepoint (pre, on, post), "
-            "measured_day and status ('ok')."
+            "table 'patient_features' has 1 problem(s):\n  - timepoint: column is missing\n"
+            "When a feature was measured decides what it may be tested against. Make the table with "
+            "cohort.at('pre').per_patient(scores), or add timepoint (pre, on, post), measured_day and status ('ok')."
         )
     return schema.PATIENT_FEATURES.check(table)
 
