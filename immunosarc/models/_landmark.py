@@ -47,7 +47,7 @@ def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
         raise SchemaError(
             "table 'patient_features' has 1 problem(s):\n  - timepoint: column is missing\n"
             "When a feature was measured decides what it may be tested against. Make the table with "
-            "cohort.at('pre').per_patient(scores), or add timepoint (pre, on, post), measured_day and status ('ok')."
+            "cohort.at('pre').per_patient(scores), or add timepoint, measured_day and status ('ok')."
         )
     return schema.PATIENT_FEATURES.check(table)
 
