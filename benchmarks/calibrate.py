@@ -8,8 +8,10 @@ writes docs/calibration.md. The tests run the same functions, shorter.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +22,14 @@ from immunosarc.stats import (
     ancova,
     auc_as_log_odds_ratio,
     cox,
+    cumulative_incidence_scores,
     detectable_auc,
     detectable_log_hazard_ratio,
+    entry_scores,
     firth_cox,
     firth_logistic,
     hodges_lehmann,
+    linear_score_statistic,
     log_rank,
     logistic,
     logrank_score_null,
@@ -33,6 +38,7 @@ from immunosarc.stats import (
     permute_within,
     proportional_odds,
     rank_correlation,
+    rank_correlation_null,
     rank_sum_null,
     rank_sum_statistic,
     signed_rank,
@@ -41,6 +47,7 @@ from immunosarc.stats import (
 
 Floats = NDArray[np.float64]
 SCHEDULE = np.repeat([1, 2], [16, 14])  # the two schedule stages of the trial
+SIZES = (20, 30, 60)
 GRADES = np.repeat([0, 1, 2, 3], [10, 10, 7, 3])  # PD, SD, PR, CR
 RESPONSE = np.r_[np.arange(16) < 9, np.arange(14) < 1]  # 9 of 16 and 1 of 14 respond
 
@@ -94,6 +101,77 @@ def null_rejections(simulations: int, seed: int) -> Iterator[Rate]:
     yield rate("signed_rank p_exact, 15 pairs, ties and zeros", 0.05, signed_rank(tied).p_exact <= 0.05, "at most")
 
 
+def null_rejections_by_size(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of p <= 0.05 of a continuous feature that says nothing, in small and larger trials."""
+    rng = np.random.default_rng([seed, 7])
+    for n in SIZES:
+        noise = rng.normal(size=(n, simulations))
+        group, event = np.arange(n) < n // 3, np.arange(n) % 4 > 0
+        time, grades = np.arange(1.0, n + 1), np.digitize(np.arange(n), [n // 3, 2 * n // 3, n - n // 10])
+        cause = np.where(event, 1 + np.arange(n) % 3 // 2, 0)
+        score = linear_score_statistic(noise, cumulative_incidence_scores(time, cause))
+        entry = np.where(np.arange(n) % 3 == 0, time / 3, 0.0)  # a third come under observation later
+        late = linear_score_statistic(noise, entry_scores(time, event, entry))
+        found = {
+            "firth_logistic": ("is", firth_logistic(noise, group).p_value),
+            "logistic": ("is", logistic(noise, group).p_value),
+            "cox": ("is", cox(noise, time, event).p_value),
+            "cox, late entry": ("is", cox(noise, time, event, entry=entry).p_value),
+            "firth_cox": ("is", firth_cox(noise, time, event).p_value),
+            "proportional_odds": ("is", proportional_odds(noise, grades).p_value),
+            "rank_correlation": ("is", rank_correlation(noise, grades).p_value),
+            "mann_whitney": ("at most", mann_whitney(noise, group).p_value),
+            "mann_whitney p_exact": ("at most", mann_whitney(noise, group).p_exact),
+            "log_rank of halves": ("at most", log_rank(noise, time, event).p_value),
+            "score of a cumulative incidence": ("is", 2 * special.ndtr(-np.abs(score))),
+            "score of late entrants": ("is", 2 * special.ndtr(-np.abs(late))),
+        }
+        for name, (promise, p) in found.items():
+            yield rate(f"{name}, n = {n}", 0.05, p <= 0.05, promise)
+
+
+def familywise_errors_of_signatures(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of panels of noise that is correlated like real signatures, with any maxT p <= 0.05."""
+    name, panel = signatures()
+    for n in SIZES:
+        group, event = np.arange(n) < n // 3, np.arange(n) % 4 > 0
+        time, grades = np.arange(1.0, n + 1), np.digitize(np.arange(n), [n // 3, 2 * n // 3, n - n // 10])
+        false_leads = np.zeros((3, simulations), dtype=bool)
+        for trial in range(simulations):
+            noise = np.random.default_rng([seed, n, trial]).normal(size=(n, len(panel))) @ panel
+            orders = np.vstack([np.arange(n), permute_within(np.zeros(n), 99, seed=trial)])
+            nulls = (
+                rank_sum_null(noise, group, orders),
+                logrank_score_null(noise, time, event, permutations=orders),
+                rank_correlation_null(noise, grades, permutations=orders),
+            )
+            for row, null in enumerate(nulls):
+                false_leads[row, trial] = step_down_maxt(null[0], null[1:]).min() <= 0.05
+        for kind, leads in zip(("rank sums", "log-rank scores", "rank correlations"), false_leads, strict=True):
+            words = f"maxT of {kind}, any of {panel.shape[1]} signatures correlated as in {name}, n = {n}"
+            yield rate(words, 0.05, leads, "at most")
+
+
+@cache
+def signatures() -> tuple[str, Floats]:
+    """Standardized scores of riaz2017 before treatment: normal noise times them has their correlation.
+
+    The simulated trial stands in where the data root is absent, and is named.
+    """
+    import immunosarc as ims
+
+    home = Path(__file__).parents[1]
+    root = Path(os.environ.get("IMMUNOSARC_SHARED", home.parent / "shared")) / "data"
+    real = (root / "riaz2017").is_dir()
+    cohort = (
+        ims.load_cohort(home / "data_manifests/riaz2017.toml", data_root=root) if real else ims.simulate_cohort()
+    )
+    scores = ims.features.score(cohort["rna"], method="mean_log2").dropna(axis=1).to_numpy(float)
+    scores = scores[:, scores.std(axis=0) > 0]
+    standard = (scores - scores.mean(axis=0)) / scores.std(axis=0)
+    return ("riaz2017" if real else "the simulated trial"), standard / np.sqrt(len(standard))
+
+
 def familywise_errors(simulations: int, seed: int) -> Iterator[Rate]:
     """Share of panels of 25 noise features, some missing, with any step-down maxT p <= 0.05."""
     false_leads = np.zeros((2, simulations), dtype=bool)
@@ -128,15 +206,20 @@ def landmark_errors(simulations: int, seed: int) -> Iterator[Rate]:
     """
     days = (45, 60, 90, 120)
     found = np.zeros((1 + len(days), simulations), dtype=bool)
+    entered = np.zeros(simulations, dtype=bool)
     for trial in range(simulations):
         pfs, biopsy, marker = _drifting_marker(np.random.default_rng([seed, trial]))
         for row, day in enumerate((0, *days)):
             kept = (biopsy <= pfs) & ((day == 0) | ((pfs > day) & (biopsy <= day)))
             fits = cox(marker[kept, None], pfs[kept] - day, np.ones(int(kept.sum())))
             found[row, trial] = fits.p_value[0] <= 0.05
+        kept = biopsy < pfs
+        fits = cox(marker[kept, None], pfs[kept], np.ones(int(kept.sum())), entry=biopsy[kept])
+        entered[trial] = fits.p_value[0] <= 0.05
     yield rate("NAIVE: cox from baseline, 40 patients, marker drifts with the biopsy day", 0.05, found[0], "not")
     for day, share in zip(days, found[1:], strict=True):
         yield rate(f"cox from landmark day {day}, the same patients", 0.05, share, "at most")
+    yield rate("cox_time_dependent (at risk from the biopsy), the same patients", 0.05, entered)
 
 
 def _drifting_marker(rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
@@ -177,12 +260,8 @@ def coverages(simulations: int, seed: int) -> Iterator[Rate]:
         yield rate(f"mann_whitney interval, 10 v 20, AUC {auc}", 0.95, _holds(fits, auc), "about")
         fits = mann_whitney(noise + shift * RESPONSE[:, None] + 3.0 * SCHEDULE[:, None], RESPONSE, strata=SCHEDULE)
         yield rate(f"mann_whitney interval, strata 9/16 and 1/14, AUC {auc}", 0.95, _holds(fits, auc), "about")
-    for slope in (0.0, 1.0, 2.0):
-        yield rate(f"firth_logistic interval, 30 patients, log odds ratio {slope:g}", 0.95,
-                   _firth_holds(slope, simulations, rng), "about")  # fmt: skip
-    for slope in (0.0, 0.7, 1.5):
-        yield rate(f"firth_cox interval, 30 patients, log hazard ratio {slope:g}", 0.95,
-                   _firth_cox_holds(slope, simulations, rng), "about")  # fmt: skip
+    for n in SIZES:
+        yield from _coverages_of_slopes(n, simulations, rng)
     for rho in (0.0, 0.5):
         latent = rho * noise + np.sqrt(1 - rho**2) * rng.normal(size=noise.shape)
         held = [
@@ -201,29 +280,40 @@ def _holds(fits: object, truth: float) -> NDArray[np.bool_]:
     return (fits.conf_low <= truth) & (truth <= fits.conf_high)  # type: ignore[attr-defined]
 
 
-def _firth_holds(slope: float, simulations: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """The outcome is drawn anew for each trial, so each is a call of its own."""
-    holds = np.zeros(simulations, dtype=bool)
-    for trial in range(simulations):
-        x = rng.normal(size=(30, 1))
-        happened = rng.random(30) < special.expit(slope * x[:, 0] - 0.7)
-        holds[trial] = _holds(firth_logistic(x, happened), slope)[0]
-    return holds
+def _coverages_of_slopes(n: int, simulations: int, rng: np.random.Generator) -> Iterator[Rate]:
+    """Two normal groups one variance apart have exactly a logistic slope; so every trial is a column."""
+    group = np.arange(n) < n // 3
+    noise = rng.normal(size=(n, simulations))
+    for slope in (0.0, 1.0, 2.0):
+        fits = firth_logistic(noise + slope * group[:, None], group)
+        yield rate(
+            f"firth_logistic interval, n = {n}, log odds ratio {slope:g}", 0.95, _holds(fits, slope), "about"
+        )
+    event = np.arange(n) % 4 > 0
+    for slope in (0.0, 0.7, 1.5):
+        x = _in_order_of_time(noise, slope, event, rng)
+        for name, model in (("cox", cox), ("firth_cox", firth_cox)):
+            held = _holds(model(x, np.arange(1.0, n + 1), event), slope)
+            yield rate(f"{name} interval, n = {n}, log hazard ratio {slope:g}", 0.95, held, "about")
+
+
+def _in_order_of_time(x: Floats, slope: float, event: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+    """Deal each trial's patients out over time: an event falls to one at risk in proportion to the hazard.
+
+    Whose follow-up merely ends is drawn evenly. The largest of Gumbel noise plus log hazard is such a draw.
+    """
+    arranged, taken = np.empty_like(x), np.zeros(x.shape, dtype=bool)
+    columns = np.arange(x.shape[1])
+    for moment, happened in enumerate(event):
+        urge = rng.gumbel(size=x.shape) + (slope * x if happened else 0.0)
+        chosen = np.where(taken, -np.inf, urge).argmax(axis=0)
+        arranged[moment], taken[chosen, columns] = x[chosen, columns], True
+    return arranged
 
 
 def _spearman(pearson: float) -> float:
     """Rank correlation of two normal variables."""
     return float(6.0 / np.pi * np.arcsin(pearson / 2.0))
-
-
-def _firth_cox_holds(slope: float, simulations: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A trial of 30, about a quarter censored, drawn anew each time."""
-    holds = np.zeros(simulations, dtype=bool)
-    for trial in range(simulations):
-        x = rng.normal(size=(30, 1))
-        time, end = rng.exponential(np.exp(-slope * x[:, 0])), rng.exponential(3.0, size=30)
-        holds[trial] = _holds(firth_cox(x, np.minimum(time, end), time <= end), slope)[0]
-    return holds
 
 
 def powers(simulations: int, seed: int) -> Iterator[Rate]:
@@ -273,7 +363,9 @@ def _cox_power(n: int, censored: float, simulations: int, rng: np.random.Generat
 
 SECTIONS: dict[str, Callable[[int, int], Iterator[Rate]]] = {
     "Type I error (nothing is associated, p <= 0.05)": null_rejections,
+    "Type I error by size of the trial": null_rejections_by_size,
     "Family-wise error (any false lead in a panel)": familywise_errors,
+    "Family-wise error with the correlation of real signatures": familywise_errors_of_signatures,
     "Immortal time (a marker that says nothing, p <= 0.05)": landmark_errors,
     "Regression to the mean (nothing happens, p <= 0.05)": regression_to_the_mean,
     "Composition, site and start (no immune cell comes or goes, p <= 0.05)": composition,

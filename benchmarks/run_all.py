@@ -20,6 +20,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CLI = [sys.executable, "-c", "import sys; from immunosarc.cli import app; app()"]
+SCRIPTS = (
+    ("Statistics", "stats_speed.py"),
+    ("Scores", "features_speed.py"),
+    ("Cells", "cells_speed.py"),
+    ("Loading", "loaders_speed.py"),
+    ("Endpoints", "endpoints_speed.py"),
+)
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 
@@ -91,11 +98,7 @@ def main() -> None:
     ]
     if data_root is None:
         sections.append("riaz2017 was not timed: no data root.")
-    for title, script in (
-        ("Statistics", "stats_speed.py"),
-        ("Scores", "features_speed.py"),
-        ("Cells", "cells_speed.py"),
-    ):
+    for title, script in SCRIPTS:
         sections += [f"## {title}", f"`python benchmarks/{script}`", f"```\n{printed(script)}\n```"]
     target = HERE.parent / "docs" / "benchmarks.md"
     target.write_text("\n\n".join(sections) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _catalog,
     _score,
     _classify,
+    _associate,
 )
 from immunosarc.cli._app import app, main
 

@@ -14,7 +14,7 @@ import typer
 from immunosarc import __version__
 from immunosarc.errors import ImmunosarcError
 
-__all__ = ["DataRoot", "Manifest", "Out", "Seed", "app", "command_app", "main", "progress"]
+__all__ = ["AllowColumn", "DataRoot", "Manifest", "Out", "Seed", "app", "command_app", "main", "progress"]
 
 command_app = typer.Typer(
     name="immunosarc",
@@ -34,6 +34,13 @@ DataRoot = Annotated[
 ]
 Out = Annotated[
     Path, typer.Option(help="Folder to write into; it is made, or replaced if an earlier run made it.")
+]
+AllowColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A column that looks as if it named persons, and does not: the privacy gate lets it through and the "
+        "provenance says so. May be given several times."
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the permutations. Same input, same seed, same tables.")]
 

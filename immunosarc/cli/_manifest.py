@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, command_app
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, command_app
 from immunosarc.errors import ImmunosarcError
 
 __all__ = ["draft", "fetch"]
@@ -19,11 +19,12 @@ def draft(
     expression: Annotated[Path, typer.Argument(help="Expression table: genes by samples or samples by genes.")],
     out: Annotated[Path | None, typer.Option(help="Manifest to write; printed when not given.")] = None,
     data_root: DataRoot = None,
+    allow_column: AllowColumn = None,
 ) -> None:
     """Write a manifest template from your files, with every unknown marked."""
     import immunosarc as ims
 
-    text = ims.loaders.draft_manifest(clinical, expression, data_root=data_root)
+    text = ims.loaders.draft_manifest(clinical, expression, data_root=data_root, allow_columns=allow_column or ())
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
     from immunosarc.cohort import Cohort
+
+SuppressBelow = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Write tables of groups only, without counts of fewer patients than this and without what would give "
+        "them away; no table of single patients, no figure.",
+    ),
+]
 
 __all__ = ["check", "demo", "lock", "run"]
 
@@ -30,35 +39,44 @@ def demo(
 @command_app.command(
     epilog="Example: immunosarc run data_manifests/riaz2017.toml --data-root ../shared/data --out out/riaz"
 )
-def run(manifest: Manifest, out: Out, data_root: DataRoot = None, seed: Seed = 0) -> None:
+def run(
+    manifest: Manifest,
+    out: Out,
+    data_root: DataRoot = None,
+    seed: Seed = 0,
+    allow_column: AllowColumn = None,
+    suppress_below: SuppressBelow = None,
+) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
-        _main_job(ims.load_cohort(manifest, data_root=data_root), out, seed)
+        cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
+        _main_job(cohort, out, seed, suppress_below=suppress_below)
 
 
-def _main_job(cohort: Cohort, out: Path, seed: int) -> None:
+def _main_job(cohort: Cohort, out: Path, seed: int, *, suppress_below: int | None = None) -> None:
     import immunosarc as ims
 
-    folder = ims.report.write(ims.run(cohort, seed=seed), out)
-    typer.echo(f"{folder / 'report.html'}")
+    folder = ims.report.write(ims.run(cohort, seed=seed), out, suppress_below=suppress_below)
+    typer.echo(f"{folder / ('report.html' if suppress_below is None else 'tables')}")
 
 
 @command_app.command(epilog="Example: immunosarc check data_manifests/riaz2017.toml --data-root ../shared/data")
-def check(manifest: Manifest, data_root: DataRoot = None) -> None:
+def check(manifest: Manifest, data_root: DataRoot = None, allow_column: AllowColumn = None) -> None:
     """Show every problem of a manifest, its files and its plan at once; write nothing."""
     import immunosarc as ims
 
-    problems = ims.check(manifest, data_root=data_root)
+    problems = ims.check(manifest, data_root=data_root, allow_columns=allow_column or ())
     if problems:
         raise ImmunosarcError("\n".join(problems))
     typer.echo(f"{manifest}: no problems")
 
 
 @command_app.command(epilog="Example: immunosarc lock my_trial.toml --data-root data")
-def lock(manifest: Manifest, data_root: DataRoot = None, seed: Seed = 0) -> None:
+def lock(manifest: Manifest, data_root: DataRoot = None, seed: Seed = 0, allow_column: AllowColumn = None) -> None:
     """Freeze the analysis plan and the data hashes, before anyone has seen the answer."""
     import immunosarc as ims
 
-    typer.echo(f"{ims.lock(manifest, data_root=data_root, seed=seed)}")
+    allowed = allow_column or ()
+    typer.echo(f"{ims.lock(manifest, data_root=data_root, seed=seed, allow_columns=allowed)}")

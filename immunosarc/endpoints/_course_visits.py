@@ -143,7 +143,14 @@ def _has(code: NDArray[Any], wanted: list[bool]) -> BoolArray:
 
 
 def of_reader(visits: pd.DataFrame, reader: str | None) -> pd.DataFrame:
-    """Return the visits of one reader; without a choice there must be only one."""
+    """Return the visits of one reader, who must be named when there are several.
+
+    Parameters
+    ----------
+    visits : DataFrame
+        With or without a column ``reader``.
+    reader : str or None
+    """
     names = sorted(visits["reader"].dropna().unique()) if "reader" in visits else []
     if reader is None:
         if len(names) > 1:

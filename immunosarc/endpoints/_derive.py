@@ -13,6 +13,7 @@ from immunosarc.cohort import Cohort, marked
 from immunosarc.endpoints._conflicts import beside_lesions, exclusions, find_conflicts, of_patients, refuse
 from immunosarc.endpoints._course_rules import ResponseRules, chosen_rules
 from immunosarc.endpoints._follow_up import overall_survival
+from immunosarc.endpoints._from_events import resistance_of, safety_of
 from immunosarc.endpoints._from_visits import FromVisits, filled_from_visits
 
 __all__ = ["RULE_SET", "derive"]
@@ -51,7 +52,9 @@ def derive(
 
     A best response or a progression-free survival that nobody has read is derived from the table
     ``lesions`` (:func:`derive_recist`), or else ``assessments``, by :func:`derive_course`;
-    ``rule_set`` then names those rules too.
+    ``rule_set`` then names those rules too. The two safety flags come from ``adverse_events`` and
+    ``medications`` in the same way (:func:`derive_toxicity`); resistance (:func:`derive_resistance`) where
+    there are visits and doses of a checkpoint inhibitor.
 
     Definitions: Eisenhauer 2009, doi 10.1016/j.ejca.2008.10.026 (best response).
 
@@ -97,7 +100,9 @@ def derive(
     chosen = chosen_rules(rules)
     given = filled_from_visits(_with_every_column(cohort.patients), cohort, rules=chosen, reader=reader)
     excluded = _excluded(cohort, given, on_conflict)
-    patients = _without(given.patients, excluded.index)
+    safe, events = safety_of(cohort, given.patients)
+    patients = _without(safe, excluded.index)
+    resistance = resistance_of(cohort, given.course, given.patients)
     outcomes = pd.concat(
         [
             patients["best_overall_response"],
@@ -107,14 +112,23 @@ def derive(
             _survival(patients),
             patients[["treatment_related_grade_3_4", "immune_event_immunosuppression"]],
             _response_times(given.course, excluded.index),
+            None if resistance is None else resistance.where(_kept(resistance, excluded.index), axis=0),
         ],
         axis=1,
-    ).assign(rule_set=(RULE_SET + " + " + given.added).fillna(RULE_SET))
+    ).assign(rule_set=_rules(given.added, events))
     for name in (
         column for column in schema.OUTCOMES.columns if column.endswith("_status") and column in outcomes
     ):
         outcomes[name] = outcomes[name].mask(outcomes.index.isin(excluded.index), excluded.reindex(outcomes.index))
     return marked(schema.OUTCOMES.check(outcomes), simulated=cohort.simulated)
+
+
+def _rules(*added: pd.Series) -> pd.Series:
+    """Return the names of all rules that gave a patient something."""
+    names = pd.Series(RULE_SET, index=added[0].index, dtype="string")
+    for one in added:
+        names = (names + " + " + one).fillna(names)
+    return names
 
 
 def _excluded(cohort: Cohort, given: FromVisits, on_conflict: str) -> pd.Series:

@@ -104,7 +104,7 @@ def _any_of(terms: pd.DataFrame, patients: pd.Index) -> pd.DataFrame:
             "patient_id": terms["patient_id"],
             "severe": terms["grade_related"].isin([3, 4]),
             "severe_or_fatal": terms["grade_related"] >= 3,
-            "cause_open": terms["status"].str.startswith(("whether treatment", "onset")),
+            "cause_open": terms["status"].str.startswith(("whether treatment", "onset")) & (terms["grade"] >= 3),
             "immune": immune,
             "suppressed": terms["immunosuppression"].fillna(False).astype(bool),
             "suppression_open": terms["immunosuppression"].isna() & immune,
@@ -143,4 +143,4 @@ def days_at_risk(patients: pd.DataFrame, exposures: pd.DataFrame | None, window_
     ends = [last_dose + window_days]
     ends += [patients[name] for name in ("death_day", "last_alive_day", "data_cut_day") if name in patients]
     end = pd.concat(ends, axis=1).astype("float64").min(axis=1)
-    return end.where(last_dose.notna())
+    return end.where(last_dose.notna() & (end >= 1))  # whoever was last seen before the first dose was not at risk

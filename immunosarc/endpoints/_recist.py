@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from immunosarc.endpoints._reported import with_reported
 from immunosarc.endpoints._visit_calls import (
     CALLS,
     NONE,
+    NonTargetCalls,
+    TargetCalls,
     baseline_visits,
     new_lesions,
     non_target_calls,
@@ -26,7 +28,7 @@ from immunosarc.endpoints._visit_calls import (
 from immunosarc.endpoints._visit_reasons import VisitReasons, text
 from immunosarc.errors import SchemaError, raise_together
 
-__all__ = ["RECIST_RULES", "derive_recist", "lesion_conflicts"]
+__all__ = ["RECIST_RULES", "derive_recist", "judge", "lesion_conflicts", "read_lesions", "refuse_lesions"]
 
 IntArray = NDArray[np.int64]
 
@@ -95,9 +97,9 @@ def derive_recist(
     >>> visits["status"].tolist()
     ['baseline', 'ok', 'ok', 'ok']
     """
-    called, base, problems, rows = _read(lesions, assessments)
+    called, base, problems, rows = read_lesions(lesions, assessments)
     if on_conflict == "raise":
-        raise_together(SchemaError, "table 'lesions'", _in_words(problems, rows), cure=_CURE)
+        refuse_lesions(problems, rows)
     visits, against_baseline = _visit_table(rows, base, problems)
     return visits if called is None else with_reported(visits, called, against_baseline)
 
@@ -106,6 +108,18 @@ _CURE = (
     "Correct the rows (one study_day per visit: its earliest scan), or leave these patients without response with "
     "on_conflict='exclude_patient'."
 )
+
+
+def refuse_lesions(problems: Problems, rows: LesionRows) -> None:
+    """Stop with every contradiction among the lesions.
+
+    Parameters
+    ----------
+    problems : dict
+        By code of the patient.
+    rows : LesionRows
+    """
+    raise_together(SchemaError, "table 'lesions'", _in_words(problems, rows), cure=_CURE)
 
 
 def _in_words(problems: Problems, rows: LesionRows) -> list[str]:
@@ -124,7 +138,7 @@ def lesion_conflicts(lesions: pd.DataFrame, assessments: pd.DataFrame | None) ->
     lesions, assessments : DataFrame
         See :func:`derive_recist`.
     """
-    _, _, problems, rows = _read(lesions, assessments)
+    _, _, problems, rows = read_lesions(lesions, assessments)
     return [
         (str(rows.patients[patient]), line.table, line.row, line.words)
         for patient, lines in sorted(problems.items())
@@ -132,10 +146,16 @@ def lesion_conflicts(lesions: pd.DataFrame, assessments: pd.DataFrame | None) ->
     ]
 
 
-def _read(
+def read_lesions(
     lesions: pd.DataFrame, assessments: pd.DataFrame | None
 ) -> tuple[pd.DataFrame | None, IntArray, Problems, LesionRows]:
-    """Check both tables; return what was called, the baseline visits, what contradicts itself, and the rows."""
+    """Check both tables; return what was called, the baseline visits, what contradicts itself, and the rows.
+
+    Parameters
+    ----------
+    lesions, assessments : DataFrame
+        See :func:`derive_recist`.
+    """
     looked = checked_table(schema.LESIONS, lesions)
     called = None if assessments is None else checked_table(schema.ASSESSMENTS, assessments)
     rows, problems = lesion_rows(looked, called)
@@ -144,7 +164,27 @@ def _read(
     return called, base, problems, rows
 
 
-def _visit_table(rows: LesionRows, base: IntArray, problems: Problems) -> tuple[pd.DataFrame, Any]:
+class Judged(NamedTuple):
+    """The three parts of every visit, and what they add up to; ``rows`` are those at and after baseline."""
+
+    rows: LesionRows
+    target: TargetCalls
+    non_target: NonTargetCalls
+    new: NDArray[np.bool_]
+    equivocal: NDArray[np.bool_]
+    call: IntArray
+
+
+def judge(rows: LesionRows, base: IntArray) -> Judged:
+    """Call the targets, the non-targets, the new lesions and the whole of every visit.
+
+    Parameters
+    ----------
+    rows : LesionRows
+        All rows.
+    base : ndarray of int
+        Baseline visit of each series.
+    """
     start = base[rows.series]
     followed = rows.where((rows.visit >= start) & (start >= 0))
     target_rows = followed.of("target")
@@ -152,7 +192,11 @@ def _visit_table(rows: LesionRows, base: IntArray, problems: Problems) -> tuple[
     target = targets(replace(target_rows, changed_method=target_rows.changed_method & later), base)
     non_target = non_target_calls(followed.of("non_target"), base)
     new, equivocal = new_lesions(followed.of("new"))
-    call = overall(target.call, non_target.call, new)
+    return Judged(followed, target, non_target, new, equivocal, overall(target.call, non_target.call, new))
+
+
+def _visit_table(rows: LesionRows, base: IntArray, problems: Problems) -> tuple[pd.DataFrame, Any]:
+    _, target, non_target, new, equivocal, call = judge(rows, base)
     reasons = VisitReasons.of_visits(rows, base)
     unclear = reasons.follow_up & (call == CALLS.index("NE"))
     reasons.explain(unclear, target, non_target)

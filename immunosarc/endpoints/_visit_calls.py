@@ -17,6 +17,7 @@ __all__ = [
     "NonTargetCalls",
     "TargetCalls",
     "baseline_visits",
+    "new_lesion_rows",
     "new_lesions",
     "non_target_calls",
     "overall",
@@ -175,7 +176,7 @@ def non_target_calls(rows: LesionRows, base: IntArray) -> NonTargetCalls:
     """
     normal = rows.nodal & (rows.size >= 0) & (rows.size < _NODE)
     absent = rows.stated("absent") | (rows.size == 0) | normal
-    worse = rows.stated("progression")
+    worse = rows.stated("progression", "further_progression")
     present = (rows.stated("present", "too_small") | (rows.size > 0)) & ~absent & ~worse
     assessed = rows.per_visit(absent | present | worse)
     expected = _at_baseline(rows.per_visit(np.ones(len(rows.visit))), base)[rows.visits.of]
@@ -191,6 +192,26 @@ def non_target_calls(rows: LesionRows, base: IntArray) -> NonTargetCalls:
 def new_lesions(rows: LesionRows) -> tuple[BoolArray, BoolArray]:
     """Return at which visits there is a new lesion, and at which only an equivocal one.
 
+    Parameters
+    ----------
+    rows : LesionRows
+        The rows of new lesions.
+    """
+    doubtful = rows.where(~rows.stated("not_assessed", "absent"))
+    listed, here = new_lesion_rows(rows)
+    lesions = Segments.by(listed.lesion)
+    count = here.astype(np.int64)
+    delta = np.zeros(len(rows.day), dtype=np.int64)
+    if len(count):
+        np.add.at(delta, listed.visit, count - lesions.before(count, otherwise=0))
+    ever = np.isin(doubtful.lesion, listed.lesion[here])
+    equivocal = doubtful.stated("equivocal") | (doubtful.pet & (doubtful.size != 0))
+    return rows.visits.sum_so_far(delta) > 0, doubtful.per_visit(equivocal & ~ever) > 0
+
+
+def new_lesion_rows(rows: LesionRows) -> tuple[LesionRows, BoolArray]:
+    """Return the assessed rows in the order of lesion and visit, and at which of them the new lesion is there.
+
     A lesion counts from the day it was first seen, if it was unequivocal then or later, until it
     is said to be absent.
 
@@ -199,19 +220,13 @@ def new_lesions(rows: LesionRows) -> tuple[BoolArray, BoolArray]:
     rows : LesionRows
         The rows of new lesions.
     """
-    order = np.lexsort((rows.visit, rows.lesion))
-    rows = rows.where(order)
+    rows = rows.where(np.lexsort((rows.visit, rows.lesion)))
+    rows = rows.where(~rows.stated("not_assessed"))
     absent = rows.stated("absent") | ((rows.size == 0) & (rows.status < 0))
-    skipped = rows.stated("not_assessed")
-    equivocal = rows.stated("equivocal") | (rows.pet & ~absent & ~skipped)
-    rows, absent, equivocal = rows.where(~skipped), absent[~skipped], equivocal[~skipped]
+    equivocal = rows.stated("equivocal") | (rows.pet & ~absent)
     lesions = Segments.by(rows.lesion)
     sure = (lesions.total(~absent & ~equivocal) > 0)[lesions.of] if len(lesions.of) else absent
-    here = (sure & ~absent).astype(np.int64)
-    change = here - lesions.before(here, otherwise=0)
-    delta = np.zeros(len(rows.day), dtype=np.int64)
-    np.add.at(delta, rows.visit, change)
-    return rows.visits.sum_so_far(delta) > 0, rows.per_visit(equivocal & ~sure) > 0
+    return rows, sure & ~absent
 
 
 def overall(target: IntArray, non_target: IntArray, new: BoolArray) -> IntArray:

@@ -17,9 +17,10 @@ from immunosarc.loaders._arrays import read_arrays
 from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import ARRAY_FILES, Matrix, finished, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
-from immunosarc.loaders._lengths import pooled_length, read_lengths, with_lengths
+from immunosarc.loaders._lengths import read_lengths
 from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._naming import read_gene_map
+from immunosarc.loaders._pooling import pooled_length, with_lengths
 from immunosarc.loaders._salmon import read_salmon
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._wide import read_features

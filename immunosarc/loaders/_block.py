@@ -141,6 +141,7 @@ def _plans(
             recode=block.recode.get(name),
             missing=tuple(block.missing),
             rule=RULES[block.transform[name]] if name in block.transform else None,
+            gate=raw.gate,
         )
         for name, source in columns.items()
     }

@@ -14,7 +14,7 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
 from immunosarc.loaders._fault import Fault, few, in_lines
-from immunosarc.loaders._privacy import calendar_dates
+from immunosarc.loaders._privacy import Gate, holds_free_text, revealing
 from immunosarc.loaders._rules import RULES, Rule
 
 __all__ = ["ColumnPlan", "parse_number", "read_cells", "value_problem"]
@@ -29,8 +29,8 @@ FLAGS = {
     "FALSE": False,
     "0": False,
 }
-_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-_LEADING_ZERO = re.compile(r"\s*[+-]?0[0-9]")
+_NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
+_LEADING_ZERO = re.compile(r"[ \t]*[+-]?0[0-9]")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class ColumnPlan:
         Codes that mean "missing", beside the empty cell.
     rule : Rule or None
         What is done to each value after it was read or recoded.
+    gate : Gate
+        What the user lets through by name.
     """
 
     name: str
@@ -63,6 +65,12 @@ class ColumnPlan:
     recode: Mapping[str, Any] | None = None
     missing: tuple[str, ...] = field(default=())
     rule: Rule | None = None
+    gate: Gate = field(default_factory=Gate)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any text may stand in the column."""
+        return not (self.is_id or self.recode or self.values) and self.kind in (None, "text")
 
     @property
     def kind(self) -> str | None:
@@ -104,7 +112,7 @@ def read_cells(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault
         Missing cells are NA; ``wrong`` marks cells that a fault names.
     """
     missing = (cells.str.strip() == "") | cells.isin(plan.missing)
-    wrong = _date_faults(file, cells, plan, faults)
+    wrong = _privacy_faults(file, cells, plan, faults)
     readable = ~missing & ~wrong
     read, problem = _reader(plan, cells[readable])
     values = pd.Series(pd.NA, index=cells.index, dtype=object)
@@ -145,17 +153,18 @@ def _no_answer(plan: ColumnPlan, text: str) -> tuple[type[ImmunosarcError], str]
     )
 
 
-def _date_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault]) -> pd.Series:
-    dates = calendar_dates(cells, are_ids=plan.is_id)
-    if dates.any():
-        cure = (
-            "use study numbers"
-            if plan.is_id
-            else "dates leave as study days (first dose = 1, the day before = -1)"
-        )
-        what = f"column {plan.source!r}: looks like a calendar date; {cure}"
-        faults.append(Fault(PrivacyError, f"{file} {in_lines(cells.index[dates])}, {what}"))
-    return dates
+def _privacy_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault]) -> pd.Series:
+    """Mark the cells that may name a person, unless the user lets the column through."""
+    wrong = pd.Series(False, index=cells.index)
+    for found, what in revealing(cells, are_ids=plan.is_id, open_text=plan.is_open):
+        if found.any() and not plan.gate.lets(plan.source):
+            at = f"{file} {in_lines(cells.index[found])}, column {plan.source!r}"
+            faults.append(Fault(PrivacyError, f"{at}: {what}"))
+            wrong |= found
+    if plan.is_open and holds_free_text(plan.source) and not plan.gate.lets(plan.source):
+        what = "holds free text by its name, which may name a person; leave it out, or recode each value"
+        faults.append(Fault(PrivacyError, f"{file}, column {plan.source!r}: {what}"))
+    return wrong
 
 
 Read = Callable[[str], Any]

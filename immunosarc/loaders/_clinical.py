@@ -102,6 +102,9 @@ def _differences(read: ReadTable, frame: pd.DataFrame, *, by: str, faults: list[
         reference = frame[name].loc[first_line.to_numpy()].set_axis(frame.index)
         same = (frame[name] == reference).fillna(False) | (frame[name].isna() & reference.isna())
         cells = read.raw.cells[read.plans[name].source]
+        told = frame[name].isna() & (cells[frame.index].str.strip() != "")
+        told &= ~cells[frame.index].isin(read.plans[name].missing)  # a fault names the cell; it may not be shown
+        same |= told | told.loc[first_line.to_numpy()].set_axis(frame.index)
         found = [
             f"{read.place(name, [first_line[line], line])}: {unit} {key[line]!r} has "
             f"{cells[first_line[line]]!r} and {cells[line]!r}; {cure}"

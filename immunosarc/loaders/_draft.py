@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from immunosarc.loaders._evidence import (
 )
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import Block
+from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source, TextFile
 from immunosarc.loaders._table import RawTable, read_table
 from immunosarc.loaders._text_matrix import checked_header, read_numbers, unreadable_cells
@@ -53,7 +54,12 @@ class _Files:
 
 
 def draft_manifest(
-    clinical: AnyPath, expression: AnyPath, *, name: str | None = None, data_root: AnyPath | None = None
+    clinical: AnyPath,
+    expression: AnyPath,
+    *,
+    name: str | None = None,
+    data_root: AnyPath | None = None,
+    allow_columns: Iterable[str] = (),
 ) -> str:
     r"""Return the text of a manifest for two files, with everything that they cannot say marked ``"?"``.
 
@@ -71,6 +77,9 @@ def draft_manifest(
     data_root : path, optional
         The folder that paths in the manifest start from; by default the folder that both
         files lie in or below.
+    allow_columns : iterable of str
+        Columns that look as if they named persons, and do not. ``check``, ``lock`` and ``run`` have
+        to be told again.
 
     Returns
     -------
@@ -93,7 +102,8 @@ def draft_manifest(
     ['unit = "?"  # all whole numbers from 3 to 3: probably counts']
     """
     faults: list[Fault] = []
-    files = _read(clinical, expression, data_root, faults)
+    gate = Gate(frozenset(allow_columns))
+    files = _read(clinical, expression, data_root, faults, gate=gate)
     if files is None:
         raise_together(error_of(faults), "draft", [fault.text for fault in faults])
     assert files is not None  # noqa: S101 - a fault was raised above
@@ -106,13 +116,15 @@ def draft_manifest(
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _read(clinical: AnyPath, expression: AnyPath, data_root: AnyPath | None, faults: list[Fault]) -> _Files | None:
+def _read(
+    clinical: AnyPath, expression: AnyPath, data_root: AnyPath | None, faults: list[Fault], *, gate: Gate
+) -> _Files | None:
     paths = [Path(os.path.abspath(path)) for path in (clinical, expression)]
     root = Path(data_root).resolve() if data_root is not None else _common_folder(paths)
     names = [_below(path, root, faults) for path in paths]
     if names[0] is None or names[1] is None:
         return None
-    source = Source(root)
+    source = Source(root, gate)
     texts = [source.open(Block(file=file), "", faults) for file in names if file is not None]
     table = read_table(texts[0], faults) if texts[0] else None
     matrix = _read_matrix(texts[1], faults) if texts[1] else None

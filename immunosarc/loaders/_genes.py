@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from immunosarc import schema
 from immunosarc.catalog import load_gene_aliases
 from immunosarc.errors import ImmunosarcError, UnitError, UnknownNameError, did_you_mean
+from immunosarc.loaders._pooling import merged_lengths, one_of_several, with_lengths
 
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["ENSEMBL", "MERGE_RULES", "merge_fault", "merged", "one_of_several", "planned_names", "repair_genes"]
+__all__ = ["ENSEMBL", "MERGE_RULES", "merge_fault", "merged", "planned_names", "repair_genes"]
 
 ENSEMBL = re.compile(r"(ENS[A-Z]*G[0-9]{11})(?:\.[0-9]+)?(?:_PAR_[XY])?")
 """An Ensembl gene id; the first group is the id without its version."""
@@ -85,8 +86,14 @@ def repair_genes(adata: anndata.AnnData, *, duplicates: str | None = None) -> an
         raise UnknownNameError(fault) if duplicates not in MERGE_RULES else UnitError(fault)
     values = np.array(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=np.float64)
     plan = planned_names([str(name) for name in adata.var_names])
-    values, log = merged(values, plan, rule=duplicates)
-    return anndata.AnnData(X=values, obs=adata.obs.copy(), var=log.rename_axis("feature"), uns=dict(adata.uns))
+    result, log = merged(values, plan, rule=duplicates)
+    repaired = anndata.AnnData(X=result, obs=adata.obs.copy(), var=log.rename_axis("feature"), uns=dict(adata.uns))
+    lengths = adata.layers.get("gene_length")
+    if lengths is None and "gene_length" in adata.var:
+        lengths = adata.var["gene_length"].to_numpy(dtype=np.float64)[None, :]
+    if lengths is not None:
+        with_lengths(repaired, merged_lengths(values, lengths, plan, rule=duplicates, unit=str(about["unit"])))
+    return repaired
 
 
 def merge_fault(rule: str, unit: str) -> str | None:
@@ -172,18 +179,6 @@ def merged(
         about = f"{rule} of {len(columns)} rows" + (f", kept {given[kept]}" if kept is not None else "")
         log.loc[symbols[code], ["given", "action", "why"]] = [";".join(given), "merged", about]
     return result, log
-
-
-def one_of_several(block: NDArray[np.float64], rule: str) -> tuple[NDArray[np.float64], int | None]:
-    """Return one column for several, and which one stayed where one was chosen."""
-    if rule == "sum":
-        return block.sum(axis=1), None
-    if rule == "mean":
-        return block.mean(axis=1), None
-    known = ~np.isnan(block)
-    means = np.where(known, block, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    kept = int(np.argmax(np.where(known.any(axis=0), means, -np.inf)))
-    return block[:, kept], kept
 
 
 def _wanted(name: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from immunosarc.loaders._clinical import Part, joined, long_part, patients_part,
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
+from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source
 
 __all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
@@ -49,7 +50,9 @@ class ManifestCheck:
     cohort: Cohort | None
 
 
-def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohort:
+def load_cohort(
+    manifest: AnyPath, *, data_root: AnyPath | None = None, allow_columns: Iterable[str] = ()
+) -> Cohort:
     r"""Return the patients, samples and measurements that a manifest declares, or every reason why not.
 
     Nothing is guessed and nothing is dropped in silence: a value that the manifest does not
@@ -62,6 +65,9 @@ def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohor
         A TOML file; see :class:`Manifest`.
     data_root : path, optional
         The folder that its paths start from, and never leave; by default the manifest's own.
+    allow_columns : iterable of str
+        Columns of the files that look as if they named persons, and do not: the privacy gate lets
+        them through, and ``provenance["allowed_columns"]`` says so.
 
     Returns
     -------
@@ -87,13 +93,15 @@ def load_cohort(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Cohor
     >>> load_cohort(folder / "toy.toml").patients["best_overall_response"].tolist()
     ['PR', 'PD']
     """
-    checked = check_manifest(manifest, data_root=data_root)
+    checked = check_manifest(manifest, data_root=data_root, allow_columns=allow_columns)
     raise_together(checked.error, checked.subject, checked.problems)
     assert checked.cohort is not None  # noqa: S101 - there is one when there is no problem
     return checked.cohort
 
 
-def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> ManifestCheck:
+def check_manifest(
+    manifest: AnyPath, *, data_root: AnyPath | None = None, allow_columns: Iterable[str] = ()
+) -> ManifestCheck:
     """Return every problem of a manifest and of the files it names; nothing is written.
 
     Parameters
@@ -102,6 +110,8 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
         A TOML file.
     data_root : path, optional
         The folder that its paths start from; by default the manifest's own.
+    allow_columns : iterable of str
+        Columns of the files that the privacy gate lets through; see :func:`load_cohort`.
 
     Returns
     -------
@@ -114,12 +124,14 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
     ('nowhere.toml does not exist; give the path of a TOML file',)
     """
     path = Path(manifest)
-    source = Source(Path(data_root) if data_root is not None else path.parent)
+    gate = Gate(frozenset(allow_columns))
+    source = Source(Path(data_root) if data_root is not None else path.parent, gate)
     faults: list[Fault] = []
     parsed = parse_manifest(path, faults, source=source)
     lock = _lock(path, faults)
     parts = _read_parts(parsed, source, faults)
     source.forget()
+    faults += [] if faults else _idle(gate)
     cohort = None
     if parsed.manifest is not None and not faults:
         provenance = _provenance(parsed, parsed.manifest, source, parts, lock)
@@ -129,6 +141,16 @@ def check_manifest(manifest: AnyPath, *, data_root: AnyPath | None = None) -> Ma
             faults.append(Fault(CohortError, str(failure)))
     problems = tuple(dict.fromkeys(fault.text for fault in faults))
     return ManifestCheck(f"manifest {path.name}", problems, error_of(faults) if faults else ManifestError, cohort)
+
+
+def _idle(gate: Gate) -> list[Fault]:
+    """Return the columns that were let through without any need: misspelt, or of another file."""
+    return [
+        Fault(
+            ManifestError, f"allow_columns: no column {name!r} would have been refused; correct it or leave it out"
+        )
+        for name in sorted(gate.allowed - gate.passed)
+    ]
 
 
 @dataclass(frozen=True)
@@ -273,6 +295,7 @@ def _provenance(
         },
         "loading": parts.steps(),
         "plan": _plain(manifest.plan),
+        **({"allowed_columns": sorted(source.gate.passed)} if source.gate.passed else {}),
         **({"lock": _plain(lock)} if lock is not None else {}),
     }
 

@@ -1,13 +1,37 @@
-"""The gate against names, numbers and dates that identify a person."""
+"""The gate against names, numbers, dates and texts that identify a person."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-__all__ = ["calendar_dates", "identifying"]
+__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "revealing"]
+
+
+@dataclass
+class Gate:
+    """The columns that a user lets through by name, and those of them that would have been refused.
+
+    Attributes
+    ----------
+    allowed : frozenset of str
+        Columns of the files.
+    passed : set of str
+        Those that the gate had a reason to refuse; for the record.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    passed: set[str] = field(default_factory=set)
+
+    def lets(self, column: str) -> bool:
+        """Return whether a column that would be refused may pass, and remember it."""
+        if column in self.allowed:
+            self.passed.add(column)
+            return True
+        return False
 
 
 def _words(text: str) -> frozenset[str]:
@@ -39,6 +63,10 @@ _TOGETHER = (
     {"e", "mail"},
     {"hospital", "number"},
     {"nhs", "number"},
+    {"chart", "number"},
+    {"accession", "number"},
+    {"insurance", "number"},
+    {"passport", "number"},
 )
 _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _TIME = r"([T ]\d{1,2}:\d{2}.*)?"
@@ -97,3 +125,63 @@ def calendar_dates(values: pd.Series, *, are_ids: bool) -> pd.Series:
     if not are_ids and len(filled) and compact.all():
         found |= text != ""
     return found
+
+
+_FREE_TEXT = _words("comment comments note notes remark remarks narrative freetext verbatim anamnesis")
+_MOST_WORDS, _LONGEST = 12, 120
+_FILE = re.compile(
+    r"(file:|~?/|[A-Za-z]:\\|\\\\).*[^/\\].*|.*[^.\s]\.(bam|bai|cram|sam|fastq|fq|vcf|bcf|dcm|dicom|svs|ndpi|mrxs|tiff?|"
+    r"jpe?g|png|pdf|docx?|rtf|xlsx?|csv|tsv|txt|zip|gz|tar|h5ad|h5|rds|rda|nii|msg|eml)",
+    re.IGNORECASE,
+)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+_SOCIAL_SECURITY = re.compile(r"\d{3}-\d{2}-\d{4}")
+
+
+def holds_free_text(name: str) -> bool:
+    """Return whether a column's name says that people wrote into it what they liked.
+
+    Examples
+    --------
+    >>> [holds_free_text(name) for name in ("Comments", "free_text", "arm", "response_note")]
+    [True, True, False, True]
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    words = [word.lower() for word in re.findall(r"[^\W_]+", spaced)]
+    return bool(_FREE_TEXT & set(words)) or {"free", "text"} <= set(words)
+
+
+def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[tuple[pd.Series, str]]:
+    """Yield which values may identify a person, and the sentence with the cure; never the value.
+
+    Parameters
+    ----------
+    values : Series of str
+    are_ids : bool
+        Patient or sample ids.
+    open_text : bool
+        Whether anything may stand in the column: then long texts count.
+
+    Yields
+    ------
+    Series of bool, str
+    """
+    cure = "use study numbers" if are_ids else "dates leave as study days (first dose = 1, the day before = -1)"
+    yield calendar_dates(values, are_ids=are_ids), f"looks like a calendar date; {cure}"
+    distinct = {text: text.strip() for text in values.unique()}
+    for pattern, words in (
+        (_FILE, "is the name of a file, which often names a person; write a study number"),
+        (_MAIL, "is a mail address; delete it from the file"),
+        (_SOCIAL_SECURITY, "has the form of a social security number; use study numbers"),
+    ):
+        found = {text: pattern.fullmatch(bare) is not None for text, bare in distinct.items()}
+        yield values.map(found).astype(bool), words
+    if open_text:
+        long = {text: any(map(_is_long, bare.split("|"))) for text, bare in distinct.items()}
+        what = "is free text, which may name a person; map codes instead, or recode each value"
+        yield values.map(long).astype(bool), what
+
+
+def _is_long(choice: str) -> bool:
+    """Return whether one of several choices, which exports join by ``|``, is a text and not a code."""
+    return len(choice) > _LONGEST or len(choice.split()) > _MOST_WORDS

@@ -74,7 +74,7 @@ def decoded(
             faults.append(Fault(PrivacyError, f"{raw.file} line 1: {what}"))
         else:
             cells[name] = _labels(raw, name, field, block.missing, faults)
-    return RawTable(raw.file, cells, raw.head) if len(faults) == before else None
+    return RawTable(raw.file, cells, raw.head, raw.gate) if len(faults) == before else None
 
 
 def _fields(table: RawTable, raw: RawTable, faults: list[Fault]) -> dict[str, _Field]:

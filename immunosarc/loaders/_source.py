@@ -11,6 +11,7 @@ from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._fault import Fault, nearest
 from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._parquet import parquet_text
+from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._unpacking import gunzipped
 from immunosarc.loaders._workbook import sheet_text
 
@@ -28,6 +29,7 @@ class TextFile:
     text: bytes
     delimiter: str
     head: int = 1
+    gate: Gate = field(default_factory=Gate)
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,14 @@ class Source:
     ----------
     root : Path
         No path leaves this folder, symbolic links included.
+    gate : Gate
+        What the user lets through by name.
     files : dict
         What was read: ``{file: {"sha256": ..., "status": "pinned" or "unpinned"}}``.
     """
 
     root: Path
+    gate: Gate = field(default_factory=Gate)
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     _texts: dict[tuple[str, str | None], bytes | None] = field(default_factory=dict)
 
@@ -94,7 +99,7 @@ class Source:
             return None
         if block.row_names is not None:
             text = _named_first_column(text, block.row_names, delimiter)
-        return TextFile(block.file, text, delimiter, head)
+        return TextFile(block.file, text, delimiter, head, self.gate)
 
     def open_folder(
         self, block: Block, names: tuple[str, ...], where: str, faults: list[Fault]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from immunosarc.errors import DataFileError, PrivacyError
 from immunosarc.loaders._fault import Fault, in_lines, listed
-from immunosarc.loaders._privacy import identifying
+from immunosarc.loaders._privacy import Gate, identifying
 from immunosarc.loaders._source import TextFile
 
 __all__ = ["RawTable", "header_faults", "read_header", "read_rows", "read_table"]
@@ -30,11 +30,14 @@ class RawTable:
         One column per column of the file; the index is the line of each row.
     head : int
         The line of the header.
+    gate : Gate
+        What the user lets through by name.
     """
 
     file: str
     cells: pd.DataFrame
     head: int = 1
+    gate: Gate = field(default_factory=Gate)
 
     @property
     def lines(self) -> np.ndarray:
@@ -65,7 +68,7 @@ def read_header(text: TextFile) -> list[str]:
         return []
 
 
-def header_faults(file: str, header: Sequence[str]) -> list[Fault]:
+def header_faults(file: str, header: Sequence[str], gate: Gate) -> list[Fault]:
     """Return what is wrong with column names: repeated, or the name of a person's identity."""
     faults = []
     names = pd.Series(list(header), dtype=object)
@@ -76,12 +79,13 @@ def header_faults(file: str, header: Sequence[str]) -> list[Fault]:
                 DataFileError, f"{file} line 1: column name {name!r} occurs twice (columns {places}); rename one"
             )
         )
-    persons = identifying(header)
+    persons = [name for name in identifying(header) if not gate.lets(name)]
     if persons:
         what = (
             f"column {listed(persons)} identifies" if len(persons) == 1 else f"columns {listed(persons)} identify"
         )
         cure = "delete from the file what names people before it is read here; patient_id holds a study number"
+        cure += " (one that does not name anybody may be let through by --allow-column)"
         faults.append(Fault(PrivacyError, f"{file} line 1: {what} a person; {cure}"))
     return faults
 
@@ -102,7 +106,7 @@ def read_table(text: TextFile, faults: list[Fault]) -> RawTable | None:
     if not "".join(header).strip():
         faults.append(Fault(DataFileError, f"{text.file}: line 1 is empty; the column names belong there"))
         return None
-    found = header_faults(text.file, header) + _ragged(text.file, rows)
+    found = header_faults(text.file, header, text.gate) + _ragged(text.file, rows)
     if len(rows) == 1:
         found.append(Fault(DataFileError, f"{text.file}: there is a header and no row below it; rows are needed"))
     faults += found
@@ -111,7 +115,7 @@ def read_table(text: TextFile, faults: list[Fault]) -> RawTable | None:
     body = rows[1:]
     lines = pd.Index([line for line, _ in body])
     cells = pd.DataFrame([row for _, row in body], columns=header, index=lines, dtype=object)
-    return RawTable(text.file, cells, text.head)
+    return RawTable(text.file, cells, text.head, text.gate)
 
 
 def _ragged(file: str, rows: list[tuple[int, list[str]]]) -> list[Fault]:

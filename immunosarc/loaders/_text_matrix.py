@@ -26,7 +26,7 @@ _SHOWN = 5
 def checked_header(text: TextFile, faults: list[Fault]) -> list[str] | None:
     """Return the names in the first line; None when they or the rows' lengths are wrong, and why is added."""
     header = read_header(text)
-    found = header_faults(text.file, header) or _shape_faults(text, header)
+    found = header_faults(text.file, header, text.gate) or _shape_faults(text, header)
     faults += found
     return None if found else header
 

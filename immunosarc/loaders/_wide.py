@@ -87,7 +87,7 @@ def _has_columns(raw: RawTable, block: AssayBlock, faults: list[Fault], *, where
 def _ids(raw: RawTable, block: AssayBlock, stays: pd.Series, faults: list[Fault], *, where: str) -> list[str]:
     rule = RULES[block.id_rule] if block.id_rule else None
     column = str(block.id_column)
-    plan = ColumnPlan(column, column, where, column=_ID, is_id=True, rule=rule)
+    plan = ColumnPlan(column, column, where, column=_ID, is_id=True, rule=rule, gate=raw.gate)
     names, wrong = read_cells(block.file, raw.cells.loc[stays, column], plan, faults)
     blank = names.index[names.isna() & ~wrong]
     if len(blank):

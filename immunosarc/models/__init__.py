@@ -1,13 +1,15 @@
 """Features against outcomes: association, change on treatment."""
 
-from immunosarc.models._association import associate
+from immunosarc.models._association import asked, associate
 from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
+from immunosarc.models._course import compare_course
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
 from immunosarc.models._methods import MODELS
+from immunosarc.models._resistance import progression_incidence, with_resistance
 from immunosarc.models._shift import immunogenicity_shift
 from immunosarc.models._strata import effective_sizes
 from immunosarc.models._sweep import sweep_landmarks
@@ -16,12 +18,14 @@ from immunosarc.models._transition import class_probabilities, compare_classes, 
 __all__ = [
     "MODELS",
     "RESPONSE_GROUPS",
+    "asked",
     "associate",
     "class_probabilities",
     "compare_biopsied",
     "compare_change",
     "compare_classes",
     "compare_composition",
+    "compare_course",
     "compare_timepoints",
     "detectability",
     "effective_sizes",
@@ -31,5 +35,7 @@ __all__ = [
     "leave_one_group_out",
     "pair_classes",
     "pair_timepoints",
+    "progression_incidence",
     "sweep_landmarks",
+    "with_resistance",
 ]

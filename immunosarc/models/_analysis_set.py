@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from immunosarc import schema
 from immunosarc.errors import PlanError, raise_together
-from immunosarc.models._landmark import landmark_flow, landmark_population, refuse_immortal_time
+from immunosarc.models._landmark import (
+    endpoint_recorded,
+    features_of_patients,
+    landmark_flow,
+    landmark_population,
+    refuse_immortal_time,
+)
 
 __all__ = ["AnalysisSet", "analysis_set"]
 
@@ -39,6 +45,8 @@ class AnalysisSet:
         Complete; factors as indicators. No columns where there are no covariates.
     strata : ndarray of int
         Stratum code per patient; all zero without strata.
+    entry : ndarray or None
+        Months at which the patient came under observation, where that is the day of the sample.
     timepoint, population, adjusted_for, stratified_by : str
         In words, for the result table.
     """
@@ -50,6 +58,7 @@ class AnalysisSet:
     grade: Floats | None
     covariates: Floats
     strata: NDArray[np.intp]
+    entry: Floats | None
     timepoint: str
     population: str
     adjusted_for: str
@@ -76,10 +85,13 @@ def analysis_set(
     covariates: PerPatient = None,
     strata: PerPatient = None,
     landmark_day: int | None = None,
+    from_sample: bool = False,
 ) -> AnalysisSet:
     """Align a feature table with outcomes; patients without the endpoint are left out.
 
-    With a landmark so are those not at risk or not measured on that day, and time counts from it.
+    With a landmark so are those not at risk or not measured on that day, and time counts from it. With
+    ``from_sample`` everybody is at risk from the day of the own sample on: left out is whose day is not known or
+    whose follow-up was over by then.
 
     Raises
     ------
@@ -91,13 +103,18 @@ def analysis_set(
     PlanError
         When covariates or strata are not indexed by these patients.
     """
-    table = schema.PATIENT_FEATURES.check(table)
+    table = features_of_patients(table)
     outcomes = schema.OUTCOMES.check(outcomes)
+    endpoint_recorded(outcomes, endpoint)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
     everyone, outcomes = outcomes, outcomes.reindex(table.index)
     timepoint = _single_timepoint(table)
-    if landmark_day is None:
+    if from_sample and landmark_day is not None:
+        raise PlanError(
+            "a time-dependent model starts each clock at the patient's sample; leave out landmark_day."
+        )
+    if landmark_day is None and not (from_sample and endpoint.kind == "time_to_event"):
         refuse_immortal_time(timepoint, endpoint)
     grade = _grades(outcomes, endpoint)
     event = _events(outcomes, endpoint) if grade is None else (grade > 0).where(grade.notna())
@@ -113,16 +130,25 @@ def analysis_set(
         flow = landmark_flow(table, everyone, endpoint=endpoint.name, landmark_day=landmark_day)
         known &= flow["kept"].to_numpy(dtype=bool)
         population += "; " + landmark_population(table, flow, landmark_day)
+    times = _times(outcomes, endpoint, landmark_day or 0)
+    entry = None
+    if from_sample and times is not None:
+        day = table["measured_day"].to_numpy(dtype=float, na_value=np.nan)
+        entry = (np.zeros(len(day)) if timepoint == "pre" else np.maximum(day, 0.0)) / schema.DAYS_PER_MONTH
+        left_out = int((known & ~(entry < times)).sum())
+        known &= entry < times
+        population += f"; at risk from the day of the sample ({left_out} over by then or undated, left out)"
     design, codes = _design_columns(adjusting[known]), _codes(stratifying[known])
     _refuse_constant_covariates(design, codes)
     return AnalysisSet(
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
         event=event[known].to_numpy(dtype=bool),
-        time=_times(outcomes[known], endpoint, landmark_day or 0),
+        time=None if times is None else times[known.to_numpy()],
         grade=None if grade is None else grade[known].to_numpy(dtype=float),
         covariates=design,
         strata=codes,
+        entry=None if entry is None else entry[known.to_numpy()],
         timepoint=timepoint,
         population=population,
         adjusted_for=", ".join(map(str, adjusting.columns)),
@@ -171,7 +197,7 @@ def _grades(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> pd.Series | No
 def _times(outcomes: pd.DataFrame, endpoint: schema.Endpoint, landmark_day: int) -> Floats | None:
     if endpoint.kind != "time_to_event":
         return None
-    months = outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float)
+    months = outcomes[f"{endpoint.name}_time"].to_numpy(dtype=float, na_value=np.nan)
     return months - landmark_day / schema.DAYS_PER_MONTH
 
 

@@ -12,6 +12,7 @@ from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_se
 from immunosarc.models._family import family_wise
 from immunosarc.models._landmark import endpoint_named
 from immunosarc.models._methods import MODELS, fitted, prepared
+from immunosarc.models._sides import Alternative, one_sided, sides_of
 from immunosarc.registry import Record
 
 __all__ = ["asked", "associate", "check_fit", "spreads"]
@@ -26,6 +27,7 @@ def associate(
     covariates: PerPatient = None,
     strata: PerPatient = None,
     landmark_day: int | None = None,
+    alternative: Alternative = "two-sided",
     per_sd: bool = False,
     panel: str = "panel",
     alpha: float = 0.05,
@@ -57,7 +59,14 @@ def associate(
     landmark_day : int, optional
         Study day at which the clock restarts, for an endpoint that time defines: kept is who was at
         risk and measured on that day (:func:`landmark_flow` lists the others). Features measured on
-        treatment need it; ``population`` and ``family`` name it.
+        treatment need it, or ``model="cox_time_dependent"``, in which each patient is at risk from the day of
+        the own sample on; ``population`` and ``family`` name it.
+    alternative : {"two-sided", "greater", "less"} or mapping
+        One for all features, or by feature (those not named are two-sided). ``"greater"``: only high values
+        that go with the event, the response or the better grade count as a finding; ``"less"``: only low
+        ones. To be stated before the outcomes are seen, as a signature's published direction is. Then
+        ``p_value``, ``p_maxt``, ``noise_ceiling`` and ``detectable_80`` are one-sided; intervals stay
+        two-sided and there is no ``p_exact``.
     per_sd : bool
         Give log ratios per standard deviation of the feature among the analyzed patients.
     panel : str
@@ -83,8 +92,8 @@ def associate(
     UnknownNameError
         Unknown endpoint or model.
     PlanError
-        A model that does not fit the endpoint, covariates where it takes none, or a landmark that
-        cannot be.
+        A model that does not fit the endpoint, covariates where it takes none, a landmark that
+        cannot be, or an alternative that is none.
     ImmortalTimeError
         Features measured on treatment against an endpoint that time defines, without a landmark; or a
         response as feature, covariate or stratum of such an endpoint.
@@ -110,11 +119,20 @@ def associate(
     """
     target = endpoint_named(endpoint)
     record = MODELS[model]
-    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata, landmark_day=landmark_day)
+    data = analysis_set(
+        table,
+        outcomes,
+        target,
+        covariates=covariates,
+        strata=strata,
+        landmark_day=landmark_day,
+        from_sample=bool(record.facts.get("entry")),
+    )
     check_fit(record, target, data)
     data = prepared(record, data)
-    fits = fitted(record, data, 1 - alpha)
-    chance = family_wise(record.measure, data, alpha, n_permutations, seed)
+    words, sides = sides_of(alternative, data.names)
+    fits = one_sided(fitted(record, data, 1 - alpha), sides)
+    chance = family_wise(record.measure, data, alpha, n_permutations, seed, sides=sides)
     rows = pd.DataFrame(
         {
             "feature": data.names,
@@ -133,6 +151,7 @@ def associate(
             **chance,
             "q_value": stats.benjamini_hochberg(fits.p_value),
             "alpha": alpha,
+            "alternative": words,
             "family": f"{data.timepoint}/{asked(endpoint, landmark_day)}/{model}/{panel}",
             "stamp": "exploratory",
             "status": fits.status,
@@ -146,7 +165,24 @@ _EFFECT = ("estimate", "std_error", "conf_low", "conf_high")
 
 
 def asked(endpoint: str, landmark_day: int | None) -> str:
-    """Return the endpoint with the day its clock starts on, as a family names it."""
+    """Return the endpoint with the day its clock starts on, as a family names it.
+
+    Parameters
+    ----------
+    endpoint : str
+        A name of ``schema.ENDPOINTS``.
+    landmark_day : int or None
+        Study day; None is the first dose.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> asked("pfs", 60), asked("pfs", None)
+    ('pfs@day60', 'pfs')
+    """
     return endpoint if landmark_day is None else f"{endpoint}@day{landmark_day}"
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from immunosarc import stats
+from immunosarc.cohort import is_simulated, marked
 from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_set
 from immunosarc.models._association import asked, check_fit, spreads
 from immunosarc.models._family import permutation_null, reachable
@@ -79,7 +80,15 @@ def detectability(
     """
     record = MODELS[model]
     target = endpoint_named(endpoint)
-    data = analysis_set(table, outcomes, target, covariates=covariates, strata=strata, landmark_day=landmark_day)
+    data = analysis_set(
+        table,
+        outcomes,
+        target,
+        covariates=covariates,
+        strata=strata,
+        landmark_day=landmark_day,
+        from_sample=bool(record.facts.get("entry")),
+    )
     check_fit(record, target, data)
     data = prepared(record, data)
     family = f"{data.timepoint}/{asked(endpoint, landmark_day)}/{model}/{panel}"
@@ -95,7 +104,7 @@ def detectability(
     rows = pd.DataFrame(_rows(record, data, alpha=alpha, n_permutations=n_permutations, seed=seed))
     known = rows["effect"].notna()
     status = pd.Series("ok", index=rows.index).where(known, "no effect is strong enough in these patients")
-    return rows.assign(**facts, status=status)
+    return marked(rows.assign(**facts, status=status), simulated=is_simulated(outcomes))
 
 
 def _rows(

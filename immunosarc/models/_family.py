@@ -14,15 +14,15 @@ __all__ = ["family_wise", "permutation_null", "reachable"]
 
 
 def family_wise(
-    measure: str, data: AnalysisSet, alpha: float, n_permutations: int, seed: int
+    measure: str, data: AnalysisSet, alpha: float, n_permutations: int, seed: int, *, sides: Floats
 ) -> dict[str, Floats]:
     """What the whole family does to each of its features."""
     if not len(data.event):
         return {name: np.full(len(data.names), np.nan) for name in ("p_maxt", "detectable_80", "noise_ceiling")}
     statistic, null = permutation_null(data, n_permutations, seed)
-    threshold = stats.noise_ceiling(null, level=1 - alpha)
+    threshold = stats.noise_ceiling(null, level=1 - alpha, sides=sides)
     return {
-        "p_maxt": stats.step_down_maxt(statistic, null),
+        "p_maxt": stats.step_down_maxt(statistic, null, sides=sides),
         "detectable_80": reachable(measure, data, threshold, power=0.80),
         "noise_ceiling": np.where(np.isnan(statistic), np.nan, threshold),
     }
@@ -41,6 +41,10 @@ def permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple
             stats.rank_sum_statistic(features, data.event, strata=data.strata),
             stats.rank_sum_null(features, data.event, order, strata=data.strata),
         )
+    if data.entry is not None:
+        scores = stats.entry_scores(data.time, data.event, data.entry, strata=data.strata)
+        dealt = partial(stats.linear_score_null, features, scores, strata=data.strata)
+        return dealt(permutations=identity)[0], dealt(permutations=order)
     return (
         stats.logrank_score_statistic(features, data.time, data.event, strata=data.strata),
         stats.logrank_score_null(features, data.time, data.event, permutations=order, strata=data.strata),

@@ -8,7 +8,14 @@ from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean
 
-__all__ = ["endpoint_named", "landmark_flow", "landmark_population", "refuse_immortal_time"]
+__all__ = [
+    "endpoint_named",
+    "endpoint_recorded",
+    "features_of_patients",
+    "landmark_flow",
+    "landmark_population",
+    "refuse_immortal_time",
+]
 
 _KEPT = "ok"
 
@@ -18,6 +25,31 @@ def endpoint_named(name: str) -> schema.Endpoint:
     if name not in schema.ENDPOINTS:
         raise UnknownNameError(f"unknown endpoint {name!r}.{did_you_mean(name, schema.ENDPOINTS)}")
     return schema.ENDPOINTS[name]
+
+
+def endpoint_recorded(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> None:
+    """Refuse outcomes that do not have the endpoint at all, with what would give it."""
+    column = f"{endpoint.name}_event" if endpoint.kind == "time_to_event" else endpoint.name
+    if column in outcomes:
+        return
+    cure = (
+        "pass the ready-made classes through models.with_resistance(outcomes, resistance), or give the "
+        "cohort visits and doses"
+        if endpoint.name.endswith("_resistance")
+        else "derive them from a cohort that has it, with endpoints.derive"
+    )
+    raise PlanError(f"the outcomes have no column '{column}': {cure}.")
+
+
+def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table checked; one that does not say when it was measured is refused with the cure."""
+    if "timepoint" not in table:
+        raise PlanError(
+            "the feature table has no column 'timepoint': when a feature was measured decides what it may be "
+            "tested against. Make it with cohort.at('pre').per_patient(scores), or add timepoint (pre, on, post), "
+            "measured_day and status ('ok')."
+        )
+    return schema.PATIENT_FEATURES.check(table)
 
 
 def landmark_flow(
@@ -71,7 +103,7 @@ def landmark_flow(
     """
     target = endpoint_named(endpoint)
     _check_day(landmark_day, target)
-    table = schema.PATIENT_FEATURES.check(table)
+    table = features_of_patients(table)
     simulated = is_simulated(outcomes)
     outcomes = schema.OUTCOMES.check(outcomes).reindex(table.index)
     reason = _reasons(table, outcomes, target, landmark_day)

@@ -73,6 +73,28 @@ def _firth_cox(data: AnalysisSet, level: float) -> stats.Fits:
 
 
 @MODELS.register(
+    "cox_time_dependent",
+    label="Cox regression, at risk from the day of the sample, Efron ties",
+    kind="time_to_event",
+    measure="log_hazard_ratio",
+    covariates=True,
+    permuted="standardized martingale residual, at risk from the day of the sample (approximate)",
+    entry=True,
+    reference="10.1214/aos/1176345976",
+)
+def _cox_time_dependent(data: AnalysisSet, level: float) -> stats.Fits:
+    return stats.cox(
+        data.features,
+        data.follow_up(),
+        data.event,
+        entry=data.entry,
+        covariates=data.covariates,
+        strata=data.strata,
+        level=level,
+    )
+
+
+@MODELS.register(
     "log_rank",
     label="Log-rank test of high against low, split at the median",
     kind="time_to_event",

@@ -9,7 +9,7 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
-from immunosarc.models._landmark import endpoint_named
+from immunosarc.models._landmark import endpoint_named, features_of_patients
 
 __all__ = ["effective_sizes"]
 
@@ -70,7 +70,7 @@ def effective_sizes(
     target = endpoint_named(endpoint)
     if strata is not None and not isinstance(strata, pd.Series):
         raise PlanError(f"strata must be a Series indexed by patient_id, not {type(strata).__name__}.")
-    table = schema.PATIENT_FEATURES.check(table)
+    table = features_of_patients(table)
     event = _event(schema.OUTCOMES.check(outcomes).reindex(table.index), target)
     named = pd.Series("all", index=table.index) if strata is None else strata.reindex(table.index)
     known = event.notna() & (table["status"] == "ok") & named.notna()

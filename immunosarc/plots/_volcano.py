@@ -61,8 +61,9 @@ def volcano(associations: pd.DataFrame, *, ax: Axes | None = None, top: int = 6)
     Notes
     -----
     The ceiling is that of the permuted statistic, drawn at the height of its normal p-value; a model
-    whose own p-value comes from another statistic may differ from it by a little. The smallest
-    detectable effect is drawn only where the family shares it (within 5%).
+    whose own p-value comes from another statistic may differ from it by a little. The gray band holds the
+    effects too weak to be found with 80% power: those of the whole family where it shares a limit (within
+    5%), else of its median feature.
 
     Examples
     --------
@@ -116,13 +117,14 @@ def _size(table: pd.DataFrame) -> str:
     return f"{counted(len(table), 'feature')} in the family, {counts}"
 
 
-def _shared(column: pd.Series, how: Measure) -> float:
-    """Return the value that the whole family shares, its largest; missing when each feature has its own."""
-    values = column[np.isfinite(column)].to_numpy(float)
-    if not len(values):
-        return float("nan")
+def _detectable(drawn: pd.DataFrame, how: Measure) -> tuple[float, bool]:
+    """Return the detectable effect and whether the whole family shares it; else it is the median feature's."""
+    values = np.abs(drawn["detectable_80"][np.isfinite(drawn["detectable_80"])].to_numpy(float))
+    if 2 * len(values) <= len(drawn):
+        return float("nan"), False  # most features cannot reach the threshold
     null = 0.0 if how.ratio else how.null
-    return float(values.max()) if np.ptp(values) <= _ALIKE * abs(values.max() - null) else float("nan")
+    shared = bool(np.ptp(values) <= _ALIKE * abs(values.max() - null))
+    return float(values.max() if shared else np.median(values)), shared
 
 
 def _either_side(value: float, how: Measure) -> tuple[float, float]:
@@ -135,7 +137,7 @@ def _either_side(value: float, how: Measure) -> tuple[float, float]:
 def _reach(drawn: pd.DataFrame, how: Measure) -> tuple[float, float]:
     null = 0.0 if how.ratio else how.null
     far = np.nanmax(np.abs(drawn["estimate"].to_numpy(float) - null))
-    detectable = _shared(drawn["detectable_80"], how) - null
+    detectable = _detectable(drawn, how)[0] - null
     far = 1.12 * (detectable if far < detectable < 2 * far else far)
     if not how.ratio and how.name.startswith("auc"):
         far = min(0.52, max(far, 0.3))
@@ -164,7 +166,7 @@ def _ceiling(drawn: pd.DataFrame) -> float:
 
 def _chance(ax: Axes, drawn: pd.DataFrame, *, how: Measure) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = []
-    ceiling, detectable = _ceiling(drawn), _shared(drawn["detectable_80"], how)
+    ceiling, (detectable, shared) = _ceiling(drawn), _detectable(drawn, how)
     if np.isfinite(ceiling):
         ax.axhspan(0, ceiling, color=ORANGE, alpha=0.16, linewidth=0, zorder=0)
         ax.axhline(ceiling, color=ORANGE, linewidth=1.2, zorder=1)
@@ -175,11 +177,13 @@ def _chance(ax: Axes, drawn: pd.DataFrame, *, how: Measure) -> list[Patch | Line
     if np.isfinite(detectable):
         pair = _either_side(detectable, how)
         look: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}
+        ax.axvspan(*pair, color=MUTED, alpha=0.1, linewidth=0, zorder=0)
         for edge in pair:
             ax.axvline(edge, linewidth=1, zorder=1, **look)
         beyond = ", beyond the axis" if pair[1] > ax.get_xlim()[1] else ""
-        label = f"detectable with 80% power: {_seen(pair[1], how)}{beyond}"
-        handles.append(Line2D([], [], label=label, **look))
+        whose = "" if shared else "; median feature"
+        label = f"weaker than detectable with 80% power ({_seen(pair[1], how)}{beyond}{whose})"
+        handles.append(Patch(facecolor=MUTED, alpha=0.3, label=label))
     return handles
 
 

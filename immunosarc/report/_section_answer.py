@@ -107,10 +107,15 @@ def _survivors(study: Study) -> list[str]:
     more = f"; and {len(leads) - _NAMED} more" if len(leads) > _NAMED else ""
     asked = table.assign(panel=table["family"].str.rsplit("/", n=1).str[-1])
     n_questions = len(asked.drop_duplicates(["timepoint", "endpoint", "panel"]))
+    answerable = asked[asked["p_maxt"].notna()].drop_duplicates(["timepoint", "endpoint", "panel"])
+    stays = leads[leads["p_maxt"] * len(answerable) < study.plan.alpha]
+    names = ", ".join(dict.fromkeys(stays["feature"].head(_NAMED))) or "none of these"
     return [
         f"Below {alpha} after counting the features of the family: {'; '.join(named)}{more}. The tests ask "
         f"{n_questions} different questions (timepoint, endpoint, panel); chance alone answers up to about "
-        f"{n_questions * study.plan.alpha:.2g} of them with such a finding."
+        f"{n_questions * study.plan.alpha:.2g} of them with such a finding. Counting the "
+        f"{len(answerable)} that could be answered as well (p maxT times {len(answerable)}), {names} "
+        f"{'stay' if len(stays) > 1 else 'stays'} below {alpha}."
     ]
 
 

@@ -25,7 +25,8 @@ def build(study: Study) -> Section:
         "endpoint, one model and one panel of features; p maxT and q count the features within it, not the other "
         "families. A p-value of one feature alone is never shown by itself."
     )
-    parts = [_family(part, name) for name, part in families(study)]
+    shrunken = table_of(study, "shrinkage")
+    parts = [_family(part, name, _of_family(shrunken, name)) for name, part in families(study)]
     title = "Which features go with the outcome"
     return Section("association", "Associations", title, (lead, _overview(study), *parts))
 
@@ -52,12 +53,19 @@ def _overview(study: Study) -> Grid:
     return Grid("Families of associations", head, rows, frozenset(range(2, 8)))
 
 
-def _family(part: pd.DataFrame, name: str) -> Part:
+def _of_family(shrunken: pd.DataFrame, family: str) -> pd.Series:
+    """Return the shrunken effect of each feature of a family; none where effects have no common scale."""
+    if shrunken.empty:
+        return pd.Series(dtype=float)
+    return shrunken[shrunken["family"] == family].set_index("feature")["shrunken"]
+
+
+def _family(part: pd.DataFrame, name: str, shrunken: pd.Series) -> Part:
     panel = f", panel {name.rsplit('/', 1)[-1]}" if "/" in name else ""
     title = plots.family_title(part)
     return Part(
         title + panel,
-        (*_figures(part, name, title), _rows(part, name, title + panel)),
+        (*_figures(part, name, title), _rows(part, name, title + panel, shrunken)),
         under=f"Family {name}",
         condition=plots.family_condition(part),
     )
@@ -78,25 +86,26 @@ def _figures(part: pd.DataFrame, family: str, about: str) -> Iterator[FigureOrde
         yield FigureOrder(f"volcano_{family}", caption, (6.4, 3.8), volcano, key=family)
 
 
-def _rows(part: pd.DataFrame, name: str, title: str) -> Grid:
+def _rows(part: pd.DataFrame, name: str, title: str, shrunken: pd.Series) -> Grid:
     shown = part.assign(_hopeless=part["estimate"].isna())
     shown = shown.sort_values(["_hopeless", "p_maxt", "p_value"], kind="stable", na_position="last")
-    rows = [_association(row) for _, row in shown.head(FEATURES_SHOWN).iterrows()]
+    rows = [_association(row, shrunken) for _, row in shown.head(FEATURES_SHOWN).iterrows()]
     left = len(part) - len(rows)
     note = f"{left} more in tables/associations.tsv, family {name}." if left else ""
     label = plots.measure(str(part["measure"].iloc[0])).label
-    head = ["Feature", "Scored as", "n (events)", f"{label} [interval]", "p maxT", "q", "Detectable"]
+    head = ["Feature", "Scored as", "n (events)", f"{label} [interval]", "Shrunken", "p maxT", "q", "Detectable"]
     head += ["Stamp", "Status"]
-    return Grid(title, head, rows, frozenset({2, 3, 4, 5, 6}), note)
+    return Grid(title, head, rows, frozenset({2, 3, 4, 5, 6, 7}), note)
 
 
-def _association(row: pd.Series) -> list[str]:
+def _association(row: pd.Series, shrunken: pd.Series) -> list[str]:
     how = plots.measure(str(row["measure"]))
     return [
         str(row["feature"]),
         cell(row["scoring"]),
         f"{count(row['n'])} ({count(row['n_events'])})",
         plots.interval_text(row["estimate"], row["conf_low"], row["conf_high"], how=how),
+        how.text(shrunken[row["feature"]]) if pd.notna(shrunken.get(row["feature"])) else plots.DASH,
         plots.p_text(row["p_maxt"]),
         plots.p_text(row["q_value"]),
         plots.DASH if pd.isna(row["detectable_80"]) else how.text(row["detectable_80"]),

@@ -16,7 +16,8 @@ __all__ = ["build"]
 
 def build(study: Study) -> Section:
     """Return a part for each question that the study has rows for."""
-    parts = (*_influx(study), *_transitions(study), *_shift(study), *_responders(study), *_biopsied(study))
+    answers = (*_influx(study), *_transitions(study), *_shift(study), *_responders(study))
+    parts = (*answers, *_progression(study), *_course(study), *_biopsied(study))
     return Section("biopsies", "Two biopsies", "What two biopsies of a patient say", parts)
 
 
@@ -113,12 +114,18 @@ def _patients(study: Study) -> Iterator[Grid]:
             str(row["patient_id"]),
             cell(row["class_before"]),
             cell(row["class_after"]),
-            plots.DASH if pd.isna(row["probability"]) else f"{row['probability']:.2f}",
+            _probability(row["probability"]),
         ]
         for _, row in ranked.iterrows()
     ]
     head = ["Patient", "Before", "After", "Probability of cold to hot"]
     yield Grid("Class of each patient", head, rows, frozenset({3}))
+
+
+def _probability(value: float) -> str:
+    if pd.isna(value):
+        return plots.DASH
+    return "< 0.01" if value < 0.005 else f"{value:.2f}"
 
 
 def _shift(study: Study) -> Iterator[Block]:
@@ -170,6 +177,56 @@ def _responders(study: Study) -> Iterator[Block]:
     note = f"{left} more in tables/change_by_response.tsv." if left else ""
     grid = Grid("Change by response, given the start", head, rows, frozenset({2, 3, 4}), note)
     yield Part("Did responders change more?", (Text(words), grid))
+
+
+def _progression(study: Study) -> Iterator[Block]:
+    table = table_of(study, "progression_changes")
+    if table.empty:
+        return
+    shown = (
+        table[table["group"] == "all"]
+        .sort_values("p_maxt", kind="stable", na_position="last")
+        .head(FEATURES_SHOWN)
+    )
+    rows = [
+        [
+            str(row["feature"]),
+            count(row["n"]),
+            _interval(row, "hodges_lehmann"),
+            plots.p_text(row["p_maxt"]),
+            plots.p_text(row["q_value"]),
+            "" if row["status"] == "ok" else str(row["status"]),
+        ]
+        for _, row in shown.iterrows()
+    ]
+    head = ["Feature", "Pairs", "Shift to progression [interval]", "p maxT", "q", "Status"]
+    note = "By response group in tables/progression_changes.tsv."
+    grid = Grid("Change from before treatment to progression", head, rows, frozenset({1, 2, 3, 4}), note)
+    yield Part("What resistance looks like: biopsies at progression", (grid,))
+
+
+def _course(study: Study) -> Iterator[Block]:
+    table = table_of(study, "feature_course")
+    if table.empty:
+        return
+    shown = table.sort_values("q_value", kind="stable", na_position="last").head(FEATURES_SHOWN)
+    rows = [
+        [
+            str(row["feature"]),
+            f"{row['before']} to {row['after']}",
+            f"{count(row['n_patients'])} ({count(row['n_samples'])})",
+            _interval(row, "estimate"),
+            plots.p_text(row["q_value"]),
+            "" if row["status"] == "ok" else str(row["status"]),
+        ]
+        for _, row in shown.iterrows()
+    ]
+    head = ["Feature", "Time", "Patients (samples)", "Difference [interval]", "q", "Status"]
+    note = "All features are in tables/feature_course.tsv."
+    yield Part(
+        "All timepoints together, by a mixed model",
+        (Grid("Course of each feature", head, rows, frozenset({2, 3, 4}), note),),
+    )
 
 
 def _biopsied(study: Study) -> Iterator[Block]:

@@ -55,6 +55,11 @@ _GLOSSARY = [
         "the population, of which Firth shows a smaller one.",
     ),
     (
+        "Shrunken",
+        "The effect pulled toward none by as much as the spread of its whole family allows (empirical Bayes): the "
+        "best of many is mostly luck, and a repeat will mostly show less.",
+    ),
+    (
         "Hodges-Lehmann shift",
         "The typical change per patient: the median of the averages of all pairs of changes.",
     ),

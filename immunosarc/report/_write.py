@@ -14,6 +14,7 @@ from immunosarc.report._figures import draw
 from immunosarc.report._folder import RESULTS, put_folder
 from immunosarc.report._page import page
 from immunosarc.report._results import FORMAT, indexed, json_text, results_text
+from immunosarc.report._suppress import suppressed_study
 from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._workbook import write_workbook
 from immunosarc.study import Study
@@ -23,7 +24,7 @@ __all__ = ["write", "write_tables"]
 SIMULATED = "SIMULATED: every patient, sample and number here was made by simulation."
 
 
-def write(study: Study, out: str | os.PathLike[str]) -> Path:
+def write(study: Study, out: str | os.PathLike[str], *, suppress_below: int | None = None) -> Path:
     """Write everything a study found into one folder, to read, to print and to compute with.
 
     Parameters
@@ -33,6 +34,11 @@ def write(study: Study, out: str | os.PathLike[str]) -> Path:
     out : path
         A folder that does not exist yet or is empty, or the folder of an earlier report, which is
         then replaced. The folder appears whole or not at all.
+    suppress_below : int, optional
+        For what leaves the hospital: only ``tables``, ``tables.xlsx`` and ``results.json`` are written,
+        only tables of groups, and a row loses its numbers where fewer patients than this stand behind
+        a count, or where a difference to another row of the table would tell such a count. Each table
+        is protected by itself; estimates of the rows that are told are not rounded.
 
     Returns
     -------
@@ -45,6 +51,8 @@ def write(study: Study, out: str | os.PathLike[str]) -> Path:
     ------
     DataFileError
         When the folder holds something else, or cannot be written.
+    ImmunosarcError
+        When ``suppress_below`` is less than 2.
 
     Examples
     --------
@@ -56,6 +64,9 @@ def write(study: Study, out: str | os.PathLike[str]) -> Path:
     ...     sorted(path.name for path in write(study, f"{folder}/out").iterdir())
     ['cohort', 'figures', 'report.html', 'results.json', 'tables', 'tables.xlsx']
     """
+    if suppress_below is not None:
+        released = suppressed_study(study, suppress_below)
+        return put_folder(out, lambda folder: _fill_tables(released, folder))
     return put_folder(out, lambda folder: _fill(study, folder))
 
 
@@ -122,9 +133,15 @@ def _fill(study: Study, folder: Path) -> None:
     (folder / "figures").mkdir()
     for name, drawing in drawings.items():
         (folder / "figures" / f"{name}.svg").write_text(drawing.svg, encoding="utf-8", newline="\n")
-    table_files(study.tables, folder / "tables", about=about_study(study))
-    lines = [SIMULATED if study.simulated else "", f"{study.stamp}: {study.stamp_reason}"]
-    write_workbook(study.tables, folder / "tables.xlsx", title=study.title, lines=lines)
-    (folder / RESULTS).write_text(results_text(study), encoding="utf-8", newline="\n")
+    _fill_tables(study, folder)
     (folder / "report.html").write_text(page(study, drawings), encoding="utf-8", newline="\n")
     study.cohort.write(folder / "cohort")
+
+
+def _fill_tables(study: Study, folder: Path) -> None:
+    table_files(study.tables, folder / "tables", about=about_study(study))
+    lines = [SIMULATED if study.simulated else "", f"{study.stamp}: {study.stamp_reason}"]
+    if "suppressed_below" in study.provenance:
+        lines.append(f"Counts below {study.provenance['suppressed_below']} and what would tell them are left out.")
+    write_workbook(study.tables, folder / "tables.xlsx", title=study.title, lines=lines)
+    (folder / RESULTS).write_text(results_text(study), encoding="utf-8", newline="\n")

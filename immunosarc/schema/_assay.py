@@ -47,7 +47,6 @@ PLATFORMS = ("polya_rnaseq", "ribo_depleted", "exome_capture", "nanostring", "mi
 LOG_LIMIT = 100.0
 """No log2 expression value reaches this: 2**100 molecules do not fit into a tube."""
 
-_AT_ONCE = 8_000_000
 MILLION, FAR_BEYOND = 1e6, 5.0
 """What a sample of TPM or CPM adds up to, and how many times that no rescaled sample reaches, but counts do."""
 
@@ -56,6 +55,7 @@ LEAST_REACH, WHOLE_TRANSCRIPTOME = 30.0, 5000
 
 _SHARES = ("tpm", "cpm")
 _BLOCK = 256
+_AT_ONCE = 8_000_000
 
 
 def assay_problems(name: str, adata: anndata.AnnData) -> list[str]:
@@ -233,10 +233,10 @@ def sum_problems(sums: Any, unit: str) -> list[tuple[str, int]]:
 
 def _logged_already(values: Any, unit: str) -> list[tuple[str, int, int]]:
     linear = unit in ("tpm", "cpm", "fpkm", "rsem_normalized")
-    if not linear or values.shape[1] < WHOLE_TRANSCRIPTOME or not np.isfinite(values).any():
+    if not linear or not len(values) or values.shape[1] < WHOLE_TRANSCRIPTOME:
+        return []
+    if not 0 < np.fmax.reduce(values, axis=None) <= LEAST_REACH:
         return []
     place = np.unravel_index(np.nanargmax(values), values.shape)
-    if not 0 < values[place] <= LEAST_REACH:
-        return []
     what = f"unit {unit} declared, but no value of {values.shape[1]:,} genes is above {LEAST_REACH:g}: logs"
     return [(what, int(place[0]), int(place[1]))]

@@ -63,6 +63,8 @@ ENDPOINTS = _endpoints(
     Endpoint(
         "durable_clinical_benefit", "Durable clinical benefit", "binary", True, "durable_status", SIX_MONTHS_DAYS
     ),
+    Endpoint("primary_resistance", "Primary resistance", "binary", True, "resistance_status", SIX_MONTHS_DAYS),
+    Endpoint("secondary_resistance", "Secondary resistance", "binary", True, "resistance_status"),
     Endpoint("pfs6", "Progression-free at 6 months", "binary", True, "pfs6_status", SIX_MONTHS_DAYS),
     Endpoint(
         "best_overall_response",

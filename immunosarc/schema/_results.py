@@ -73,6 +73,11 @@ OUTCOMES = Table(
         ),
         "dor_event": Column("flag", "progression or death after response"),
         "dor_days": Column("number", "the same in days", low=0),
+        "resistance": Column("text", "class of resistance, or the kind of reason why there is none"),
+        "primary_resistance": Column("flag", "primary against secondary and sensitive; all others missing"),
+        "secondary_resistance": Column("flag", "secondary against sensitive ongoing; all others missing"),
+        "progression_phase": Column("text", "where treatment stood at progression"),
+        "resistance_status": Column("text", "'ok', or why there is no class"),
     },
     index="patient_id",
 )
@@ -173,11 +178,14 @@ ASSOCIATION = Table(
         "conf_low": _number("lower confidence limit"),
         "conf_high": _number("upper confidence limit"),
         "statistic": _number("test statistic"),
-        "p_value": _number("two-sided p of this feature alone", low=0, high=1),
+        "p_value": _number("p of this feature alone, two-sided unless alternative says otherwise", low=0, high=1),
         "p_exact": _number("exact p, where enumeration is feasible", low=0, high=1),
         "p_maxt": _number("step-down maxT p within the family, by permutation", low=0, high=1),
         "q_value": _number("Benjamini-Hochberg within the family", low=0, high=1),
         "alpha": _number("family-wise error that p_maxt is held against", low=0, high=1),
+        "alternative": Column(
+            "text", "two-sided, or the only side that counts", values=("two-sided", "greater", "less")
+        ),
         "detectable_80": _number("smallest effect detectable with 80% power at the family's alpha"),
         "noise_ceiling": _number(
             "|statistic| that the best of the family exceeds by chance with probability alpha"

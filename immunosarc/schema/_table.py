@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from numpy.typing import NDArray
 
 from immunosarc.errors import SchemaError, raise_together
 
@@ -173,9 +174,10 @@ class Table:
         """With the index in its place; an empty cell of a text column is a missing value."""
         placed = frame.set_index(self.index) if self.index and self.index in frame.columns else frame
         blank = {
-            name: placed[name].mask(placed[name].astype("string").str.strip() == "")
+            name: placed[name].mask(empty)
             for name, column in self.columns.items()
             if column.kind == "text" and name in placed.columns and not placed.columns.has_duplicates
+            if (empty := _blank_cells(placed[name])).any()
         }
         unknown = {
             name: placed[name].astype(object).where(placed[name].notna(), np.nan)
@@ -183,7 +185,7 @@ class Table:
             if column.kind == "number" and name in placed.columns and not placed.columns.has_duplicates
             if placed[name].dtype == object
         }
-        return placed.assign(**blank, **unknown)
+        return placed.assign(**blank, **unknown) if blank or unknown else placed
 
     def _structure_problems(self, frame: pd.DataFrame) -> list[Problem]:
         found = [
@@ -252,6 +254,15 @@ class Table:
             result.index = pd.Index(result.index.astype(str), name=self.index, dtype=object)
         result.attrs = dict(frame.attrs)
         return result
+
+
+def _blank_cells(values: pd.Series) -> NDArray[np.bool_]:
+    """Return which cells hold nothing but spaces; each distinct text is looked at once."""
+    try:
+        codes, texts = pd.factorize(values)
+    except TypeError:  # cells such as lists, which the kind of the column refuses next
+        codes, texts = pd.factorize(values.astype("string"))
+    return np.array([*(str(text).strip() == "" for text in texts), False], dtype=bool)[codes]
 
 
 def _positions(mask: pd.Series) -> tuple[int, ...]:

@@ -57,6 +57,7 @@ from immunosarc.stats._rank_correlation import rank_correlation, rank_correlatio
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._rate import poisson_rate
+from immunosarc.stats._restricted_mean import RestrictedMean, restricted_mean
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
 from immunosarc.stats._simon import (
@@ -90,6 +91,7 @@ __all__ = [
     "Operating",
     "PredictiveLooks",
     "ResponseToxicity",
+    "RestrictedMean",
     "SingleStage",
     "TwoArmSize",
     "TwoStage",
@@ -149,6 +151,7 @@ __all__ = [
     "rank_sum_null",
     "rank_sum_statistic",
     "response_toxicity_search",
+    "restricted_mean",
     "selected_curve",
     "shrink",
     "sign_flips",

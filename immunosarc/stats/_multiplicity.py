@@ -54,7 +54,7 @@ def benjamini_hochberg(p: ArrayLike) -> FloatArray:
     return q
 
 
-def step_down_maxt(observed: ArrayLike, null: ArrayLike) -> FloatArray:
+def step_down_maxt(observed: ArrayLike, null: ArrayLike, *, sides: ArrayLike | None = None) -> FloatArray:
     r"""Give the chance that the best of the remaining panel would look this good by luck alone.
 
     Westfall and Young's step-down: features ordered by :math:`|t|`, each compared with the largest
@@ -71,11 +71,14 @@ def step_down_maxt(observed: ArrayLike, null: ArrayLike) -> FloatArray:
         Standardised statistics; NaN features take no part and get NaN.
     null : array_like of shape (n_permutations, n_features)
         The same statistics under permuted labels (the identity not among them); NaN counts as 0.
+    sides : array_like of shape (n_features,), optional
+        0 for a two-sided feature, 1 where only a positive statistic counts, -1 where only a negative one does.
+        One direction stated beforehand asks less of a feature that goes that way.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        Adjusted two-sided p-values, at least 1 / (1 + n_permutations).
+        Adjusted p-values, at least 1 / (1 + n_permutations); 1 where a feature goes against its side.
 
     Raises
     ------
@@ -88,19 +91,21 @@ def step_down_maxt(observed: ArrayLike, null: ArrayLike) -> FloatArray:
     [0.25, 0.5]
     """
     problems: list[str] = []
-    found = np.abs(np.asarray(observed, dtype=np.float64))
+    plain = np.asarray(observed, dtype=np.float64)
     chance = _null_matrix(null, problems)
-    if found.ndim != 1 or found.size != chance.shape[1]:
+    signs = _signs(sides, chance.shape[1], problems)
+    if plain.ndim != 1 or plain.size != chance.shape[1]:
         problems.append(
-            f"observed: need {chance.shape[1]} values like the columns of null, have shape {found.shape}"
+            f"observed: need {chance.shape[1]} values like the columns of null, have shape {plain.shape}"
         )
     refuse("step_down_maxt", problems)
+    found = np.maximum(_toward(plain, signs), 0.0)
     adjusted = np.full(found.shape, np.nan)
     known = np.flatnonzero(~np.isnan(found))
     weakest_first = known[np.argsort(found[known], kind="stable")]
     largest = np.zeros(len(chance))
     for feature in weakest_first:
-        np.fmax(largest, np.abs(chance[:, feature]), out=largest)
+        np.fmax(largest, _toward(chance[:, feature], signs[feature]), out=largest)
         reached = np.count_nonzero(largest >= found[feature] * (1.0 - _ROUNDING))
         adjusted[feature] = (1 + reached) / (1 + len(chance))
     strongest_first = weakest_first[::-1]
@@ -108,7 +113,7 @@ def step_down_maxt(observed: ArrayLike, null: ArrayLike) -> FloatArray:
     return adjusted
 
 
-def noise_ceiling(null: ArrayLike, *, level: float = 0.95) -> float:
+def noise_ceiling(null: ArrayLike, *, level: float = 0.95, sides: ArrayLike | None = None) -> float:
     """Say how large the best statistic of the panel gets by luck alone, in all but 1 - level of trials.
 
     The ``level`` quantile, over permutations, of the largest absolute statistic of the panel; an
@@ -120,6 +125,8 @@ def noise_ceiling(null: ArrayLike, *, level: float = 0.95) -> float:
         Standardised statistics under permuted labels; NaN counts as 0.
     level : float
         Share of permutations below the ceiling.
+    sides : array_like of shape (n_features,), optional
+        As in :func:`step_down_maxt`.
 
     Returns
     -------
@@ -138,11 +145,28 @@ def noise_ceiling(null: ArrayLike, *, level: float = 0.95) -> float:
     """
     problems: list[str] = []
     chance = _null_matrix(null, problems)
+    signs = _signs(sides, chance.shape[1], problems)
     check_level(level, problems)
     refuse("noise_ceiling", problems)
-    top, bottom = np.fmax.reduce(chance, axis=1, initial=0.0), np.fmin.reduce(chance, axis=1, initial=0.0)
+    top = np.fmax.reduce(chance[:, signs >= 0], axis=1, initial=0.0)
+    bottom = np.fmin.reduce(chance[:, signs <= 0], axis=1, initial=0.0)
     largest = np.maximum(top, -bottom)
     return float(np.quantile(largest, level, method="higher"))
+
+
+def _toward(statistics: FloatArray, signs: FloatArray) -> FloatArray:
+    """How far a statistic goes the way that counts."""
+    return np.asarray(np.where(signs == 0, np.abs(statistics), signs * statistics))
+
+
+def _signs(sides: ArrayLike | None, length: int, problems: list[str]) -> FloatArray:
+    if sides is None:
+        return np.zeros(length)
+    signs = np.asarray(sides, dtype=np.float64)
+    if signs.shape != (length,) or not np.isin(signs, (-1.0, 0.0, 1.0)).all():
+        problems.append(f"sides: need -1, 0 or 1 for each of {length} features, have shape {signs.shape}")
+        return np.zeros(length)
+    return signs
 
 
 def _null_matrix(null: ArrayLike, problems: list[str]) -> FloatArray:

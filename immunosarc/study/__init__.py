@@ -1,9 +1,20 @@
 """Plan, check, lock, run: from a declared analysis to a study."""
 
-from immunosarc.study._check import check
+from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._lock import lock
 from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
 
-__all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "Study", "check", "lock", "plan_for", "run"]
+__all__ = [
+    "FeatureSpec",
+    "Hypothesis",
+    "Panel",
+    "Plan",
+    "Study",
+    "check",
+    "checked_cohort",
+    "lock",
+    "plan_for",
+    "run",
+]

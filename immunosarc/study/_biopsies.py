@@ -29,6 +29,7 @@ _IMMUNE = (
 )
 """The populations that a balance holds against, and who stands in where an assay lacks the markers."""
 _LOG2 = "mean_log2"
+_PROGRESSION = "post"
 _AXES = ("TIS18", "CYT")
 _VISIBLE = {
     "icd_damp_core": 1,
@@ -64,7 +65,8 @@ def biopsy_tables(
     Returns
     -------
     dict of str to DataFrame
-        ``adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift``.
+        ``adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift``; with samples
+        at progression ``progression_changes``, with three timepoints ``feature_course``.
     """
     when: dict[str, Any] = {"before": plan.before, "after": plan.after}
     found: dict[str, pd.DataFrame] = {
@@ -73,7 +75,10 @@ def biopsy_tables(
         "class_changes": schema.CLASS_CHANGE.empty(),
         "shift": schema.SHIFT.empty(),
     }
-    if not scored or not set(when.values()) <= set(cohort.samples["timepoint"]):
+    taken = set(cohort.samples["timepoint"])
+    if scored:
+        found |= _later(cohort, plan, outcomes, scored, seed)
+    if not scored or not set(when.values()) <= taken:
         return found
     _log.info("influx, classes and shift from %s to %s", plan.before, plan.after)
     how: dict[str, Any] = {"alpha": plan.alpha, "n_permutations": plan.n_permutations, "seed": seed}
@@ -90,6 +95,28 @@ def biopsy_tables(
             cohort, _with_named(immune, plan, scored), outcomes, immune=immune, **when, panel="composition", **how
         )
     return found | _class_tables(cohort, plan) | _shift(cohort, plan)
+
+
+def _later(
+    cohort: Cohort, plan: Plan, outcomes: pd.DataFrame, scored: Mapping[str, PanelScores], seed: int
+) -> dict[str, pd.DataFrame]:
+    """Biopsies at progression against those before, and the course over all timepoints, where there are such."""
+    taken = set(cohort.samples["timepoint"])
+    found: dict[str, pd.DataFrame] = {}
+    if {plan.before, _PROGRESSION} <= taken and plan.after != _PROGRESSION:
+        how: dict[str, Any] = {"alpha": plan.alpha, "n_permutations": plan.n_permutations, "seed": seed}
+        at_progression = [
+            models.compare_timepoints(
+                cohort, part.scores, outcomes, before=plan.before, after=_PROGRESSION, panel=panel, **how
+            )
+            for panel, part in scored.items()
+        ]
+        found["progression_changes"] = pd.concat(at_progression, ignore_index=True)
+    if len(taken & set(schema.TIMEPOINTS)) > 2:
+        found["feature_course"] = _by_panel(
+            (panel, models.compare_course(cohort, part.scores, alpha=plan.alpha)) for panel, part in scored.items()
+        )
+    return found
 
 
 def _by_panel(parts: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:

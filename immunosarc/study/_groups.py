@@ -10,7 +10,7 @@ import pandas as pd
 
 from immunosarc import models, schema, stats
 from immunosarc.cohort import Cohort
-from immunosarc.study._plan import Plan
+from immunosarc.study._plan import Plan, PlannedTest
 
 __all__ = ["group_tables", "shrunken"]
 
@@ -95,12 +95,16 @@ def _asked(
 ) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
     """The plan's first endpoint, by the first model named for it, at each timepoint; all panels in one table."""
     for timepoint in plan.timepoints:
-        first = next(((e, m) for t, e, m in plan.tests() if t == timepoint and e == plan.endpoints[0]), None)
+        first = next((test for test in plan.tests() if _leads(test, timepoint, plan)), None)
         if first is None or not measured.get(timepoint):
             continue
         plain = [pd.DataFrame(part.to_dict("series")) for part in measured[timepoint].values()]
         whole = pd.concat(plain, axis=1).rename_axis("patient_id")  # without attrs, which concat would compare
-        yield timepoint, *first, whole.loc[:, ~whole.columns.duplicated()]
+        yield timepoint, first.endpoint, first.model, whole.loc[:, ~whole.columns.duplicated()]
+
+
+def _leads(test: PlannedTest, timepoint: str, plan: Plan) -> bool:
+    return test.timepoint == timepoint and test.endpoint == plan.endpoints[0] and test.landmark_day is None
 
 
 def _quick(plan: Plan, endpoint: str, model: str) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def _sizes(
     cohort: Cohort, plan: Plan, outcomes: pd.DataFrame, measured: Mapping[str, Mapping[str, pd.DataFrame]]
 ) -> pd.DataFrame:
     strata = cohort.patients[plan.strata] if plan.strata else None
-    asked = dict.fromkeys((timepoint, endpoint) for timepoint, endpoint, _ in plan.tests())
+    asked = dict.fromkeys(test[:2] for test in plan.tests() if test.landmark_day is None)
     parts = [
         models.effective_sizes(
             next(iter(measured[timepoint].values())), outcomes, endpoint=endpoint, strata=strata

@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from immunosarc import __version__
 from immunosarc.cohort import Cohort
 from immunosarc.errors import LockError
-from immunosarc.loaders import load_cohort
+from immunosarc.study._check import checked_cohort
 from immunosarc.study._plan import Plan, plan_for
 
 __all__ = ["lock", "stamp_rows", "standing"]
@@ -24,7 +24,11 @@ _FORMAT = 1
 
 
 def lock(
-    manifest: str | os.PathLike[str], *, data_root: str | os.PathLike[str] | None = None, seed: int = 0
+    manifest: str | os.PathLike[str],
+    *,
+    data_root: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    allow_columns: Iterable[str] = (),
 ) -> Path:
     """Freeze the plan and the data of a manifest into ``NAME.lock.toml`` beside it.
 
@@ -39,6 +43,8 @@ def lock(
         Folder that the manifest's paths start from; the manifest's own folder unless given.
     seed : int
         The seed that the run will use.
+    allow_columns : iterable of str
+        Columns that the privacy gate lets through; see ``load_cohort``.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def lock(
             f"{target.name} exists already. A plan is locked once; "
             "to start over, delete it yourself: results seen since then cannot become confirmatory."
         )
-    cohort = load_cohort(path, data_root=data_root)
+    cohort = checked_cohort(path, data_root=data_root, allow_columns=allow_columns)
     _write_whole(target, _lock_text(path.name, cohort, plan_for(cohort), seed))
     return target
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
+from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._population import exclusion_problems
 from immunosarc.study._tissue import repeated_biopsies
 
-__all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "plan_for"]
+__all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "PlannedTest", "plan_for"]
 
 
 class _Frozen(BaseModel):
@@ -84,11 +85,30 @@ class Hypothesis(_Frozen):
     endpoint: str = "objective_response"
     model: str = "firth_logistic"
     panel: str = "primary"
+    landmark_day: int | None = None
 
     @property
     def family(self) -> str:
         """The family that its answer stands in."""
-        return f"{self.timepoint}/{self.endpoint}/{self.model}/{self.panel}"
+        return f"{_asked(self).words}/{self.panel}"
+
+
+class PlannedTest(NamedTuple):
+    """One question that every panel is put: when measured, against what, by which model, from which day."""
+
+    timepoint: str
+    endpoint: str
+    model: str
+    landmark_day: int | None = None
+
+    @property
+    def words(self) -> str:
+        """The beginning of its families' names."""
+        return f"{self.timepoint}/{models.asked(self.endpoint, self.landmark_day)}/{self.model}"
+
+
+def _asked(hypothesis: Hypothesis) -> PlannedTest:
+    return PlannedTest(hypothesis.timepoint, hypothesis.endpoint, hypothesis.model, hypothesis.landmark_day)
 
 
 _PRIMARY = Panel(
@@ -117,17 +137,30 @@ class Plan(_Frozen):
     timepoints : tuple of str
         When features are associated with outcome.
     endpoints : tuple of str
-        Features measured on treatment are tested against objective response only.
-    binary_models, time_to_event_models : tuple of str
+        Features measured on treatment are tested against objective response only, and from the landmark
+        days against those that time defines.
+    binary_models, ordinal_models, time_to_event_models : tuple of str
         Models per kind of endpoint.
+    landmark_days : tuple of int
+        Study days from which features measured on treatment are tested against endpoints that time defines;
+        each day is a family of its own. A time-dependent model needs none: its patients are at risk from the
+        day of their sample.
+    directions : {"none", "catalog"}
+        With "catalog" each signature whose direction is published is tested on that side only.
     strata : str or None
         Column of the patients that comparisons and permutations stay within.
     covariates : tuple of str
         Columns of the patients that models adjust for.
     exclude : mapping of str to tuple of str
         Column of the patients -> values of those who stay out of every analysis; the attrition lists them.
+    on_conflict : {"raise", "exclude_patient"}
+        Whether rows of a patient that contradict each other stop the run, or leave the patient without result.
     before, after : str
         The timepoints whose difference is the change.
+    rule_set : str
+        Rules of response and censoring for what is derived from visits; a name of ``endpoints.RULE_SETS``.
+    reader : str or None
+        Whose lesions or calls count; needed when the visits have several readers.
     null_rates : mapping of str to float
         Historical rates that a binary endpoint is compared with, one-sided and exact.
     alpha : float
@@ -152,12 +185,18 @@ class Plan(_Frozen):
     timepoints: tuple[str, ...] = ("pre", "on")
     endpoints: tuple[str, ...] = ("objective_response", "pfs6", "pfs", "os")
     binary_models: tuple[str, ...] = ("mann_whitney", "firth_logistic")
+    ordinal_models: tuple[str, ...] = ("proportional_odds",)
     time_to_event_models: tuple[str, ...] = ("cox",)
+    landmark_days: tuple[int, ...] = ()
+    directions: Literal["none", "catalog"] = "none"
     strata: str | None = None
     covariates: tuple[str, ...] = ()
     exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    on_conflict: Literal["raise", "exclude_patient"] = "raise"
     before: str = "pre"
     after: str = "on"
+    rule_set: str = next(iter(RULE_SETS))
+    reader: str | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
@@ -177,12 +216,27 @@ class Plan(_Frozen):
             raise ValueError(f"panels without features, signatures, gene_sets or columns: {empty}")
         return panels
 
-    @field_validator("timepoints", "endpoints", "binary_models", "time_to_event_models", "covariates")
+    @field_validator(
+        "timepoints",
+        "endpoints",
+        "binary_models",
+        "ordinal_models",
+        "time_to_event_models",
+        "covariates",
+        "landmark_days",
+    )
     @classmethod
-    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _named_once(cls, names: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(names)) < len(names):
             raise ValueError(f"named twice: {sorted({n for n in names if names.count(n) > 1})}")
         return names
+
+    @field_validator("landmark_days")
+    @classmethod
+    def _days_of_the_study(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if early := [day for day in days if day < 1]:
+            raise ValueError(f"study days of at least 1 are needed, not {early}")
+        return days
 
     @property
     def sha256(self) -> str:
@@ -241,13 +295,15 @@ class Plan(_Frozen):
 
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
+        found.append(_unknown("rule set", self.rule_set, RULE_SETS))
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
-        found += [models.MODELS.why_not(name) for name in (*self.binary_models, *self.time_to_event_models)]
-        found += [
-            f"endpoint '{name}' is ordinal, which a plan cannot run yet; call models.associate for it"
-            for name in self.endpoints
-            if name in schema.ENDPOINTS and schema.ENDPOINTS[name].kind == "ordinal"
-        ]
+        chosen = (*self.binary_models, *self.ordinal_models, *self.time_to_event_models)
+        found += [models.MODELS.why_not(name) for name in chosen]
+        if self.landmark_days and not any(test.landmark_day for test in self.tests()):
+            found.append(
+                f"landmark_days {list(self.landmark_days)} begin no test: they need a timepoint on treatment, and "
+                "an endpoint that time defines and that is not settled by then"
+            )
         return [line for line in found if line]
 
     def _hypothesis_problems(self) -> list[str]:
@@ -256,7 +312,7 @@ class Plan(_Frozen):
         planned = set(self.tests())
         found = []
         for asked in self.hypotheses:
-            if asked.panel not in panels or (asked.timepoint, asked.endpoint, asked.model) not in planned:
+            if asked.panel not in panels or _asked(asked) not in planned:
                 found.append(f"hypothesis on '{asked.feature}': no test '{asked.family}' is planned")
             elif asked.feature not in panels[asked.panel] and asked.panel not in open_panels:
                 hint = did_you_mean(asked.feature, panels[asked.panel])
@@ -289,18 +345,33 @@ class Plan(_Frozen):
             panels.append(panel.model_copy(update=named))
         return self.model_copy(update={"panels": tuple(panels)})
 
-    def tests(self) -> list[tuple[str, str, str]]:
-        """Return the planned (timepoint, endpoint, model) triples; see ``endpoints`` above."""
-        triples = []
+    def tests(self) -> list[PlannedTest]:
+        """Return the planned tests; see ``endpoints`` and ``landmark_days`` above."""
+        found = []
         for timepoint in self.timepoints:
             for name in self.endpoints:
                 endpoint = schema.ENDPOINTS.get(name)
-                if endpoint is None or (timepoint != "pre" and endpoint.time_defined):
+                if endpoint is None:
                     continue
-                of_kind = {"binary": self.binary_models, "time_to_event": self.time_to_event_models}
-                chosen = of_kind.get(endpoint.kind, ())
-                triples += [(timepoint, name, model) for model in chosen]
-        return triples
+                of_kind = {
+                    "binary": self.binary_models,
+                    "ordinal": self.ordinal_models,
+                    "time_to_event": self.time_to_event_models,
+                }
+                for model in of_kind[endpoint.kind]:
+                    clocks = self._clocks(timepoint, endpoint, model)
+                    found += [PlannedTest(timepoint, name, model, day) for day in clocks]
+        return found
+
+    def _clocks(self, timepoint: str, endpoint: schema.Endpoint, model: str) -> tuple[int | None, ...]:
+        """The days on which the clock of a test may start; None is the first dose, or that of the sample."""
+        late = timepoint != "pre"
+        if model in models.MODELS and models.MODELS[model].facts.get("entry"):
+            return (None,) if late else ()
+        if not late or not endpoint.time_defined:
+            return (None,)
+        settled = endpoint.decided_on_day
+        return tuple(day for day in self.landmark_days if settled is None or day < settled)
 
 
 def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Plan:

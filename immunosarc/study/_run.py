@@ -14,7 +14,9 @@ import pandas as pd
 from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._directions import stated_sides
 from immunosarc.study._groups import group_tables
+from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -45,10 +47,11 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, qc, signatures, coverage, scores, associations, families,
-        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
-        change_by_response, biopsied, transitions, class_changes, shift, attrition``; and where the cohort has
-        such rows ``visits, course, tumor_change, timeline, event_counts``.
+        Tables ``patients, outcomes, summary, survival, progression_incidence, qc, signatures, coverage, scores,
+        associations, families, landmarks, strata_sizes, shrinkage, explained_by_histology,
+        without_histology, paired, changes, adjusted_changes, change_by_response, biopsied, transitions,
+        class_changes, shift, progression_changes, feature_course, attrition``, as far as there is anything for
+        them; and where the cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
 
     Raises
     ------
@@ -65,15 +68,18 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     chosen = plan_for(cohort, plan)
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
-    outcomes = endpoints.derive(analyzed)
+    outcomes = endpoints.derive(
+        analyzed, rules=chosen.rule_set, reader=chosen.reader, on_conflict=chosen.on_conflict
+    )
     by = cohort.patients[chosen.strata] if chosen.strata else None
     tables: dict[str, pd.DataFrame] = {
         "patients": cohort.patients,
         "outcomes": outcomes,
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
+        "progression_incidence": models.progression_incidence(outcomes, by=by, level=1 - chosen.alpha),
     }
-    tables |= trial_tables(analyzed)
+    tables |= trial_tables(analyzed, chosen)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
@@ -83,6 +89,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
+    tables |= landmark_tables(chosen, outcomes, measured)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
@@ -143,16 +150,18 @@ def _associations(
     seed: int,
 ) -> pd.DataFrame:
     parts = []
-    for timepoint, endpoint, model in plan.tests():
-        for panel, table in measured.get(timepoint, {}).items():
-            _log.info("association: %s/%s/%s/%s", timepoint, endpoint, model, panel)
-            adjusting = plan.covariates and models.MODELS[model].covariates
+    for test in plan.tests():
+        for panel, table in measured.get(test.timepoint, {}).items():
+            _log.info("association: %s/%s", test.words, panel)
+            adjusting = plan.covariates and models.MODELS[test.model].covariates
             parts.append(
                 models.associate(
                     table,
                     outcomes,
-                    endpoint=endpoint,
-                    model=model,
+                    endpoint=test.endpoint,
+                    model=test.model,
+                    landmark_day=test.landmark_day,
+                    alternative=_sides(plan, panel, test.endpoint, table),
                     covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
                     strata=cohort.patients[plan.strata] if plan.strata else None,
                     per_sd=plan.per_sd,
@@ -163,6 +172,12 @@ def _associations(
                 )
             )
     return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
+
+
+def _sides(plan: Plan, panel: str, endpoint: str, table: pd.DataFrame) -> str | dict[str, str]:
+    """The stated alternatives of the features that the table has."""
+    stated = stated_sides(plan, next(one for one in plan.panels if one.name == panel), endpoint)
+    return stated if isinstance(stated, str) else {name: side for name, side in stated.items() if name in table}
 
 
 def _families(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:

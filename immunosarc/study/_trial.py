@@ -6,11 +6,12 @@ import pandas as pd
 
 from immunosarc import endpoints
 from immunosarc.cohort import Cohort
+from immunosarc.study._plan import Plan
 
 __all__ = ["trial_tables"]
 
 
-def trial_tables(cohort: Cohort) -> dict[str, pd.DataFrame]:
+def trial_tables(cohort: Cohort, plan: Plan) -> dict[str, pd.DataFrame]:
     """Return the tables that can be made of what the cohort has; none without such rows.
 
     Parameters
@@ -18,15 +19,22 @@ def trial_tables(cohort: Cohort) -> dict[str, pd.DataFrame]:
     cohort : Cohort
         Tables ``lesions`` and ``assessments`` give the visits, their course and the change of the
         tumors, together with doses the time line; ``adverse_events`` gives the counts of events.
+    plan : Plan
+        Its rule set and reader, and what becomes of patients whose rows contradict each other.
     """
     lesions, called = cohort.tables.get("lesions"), cohort.tables.get("assessments")
     made: dict[str, pd.DataFrame] = {}
-    visits = called if lesions is None else endpoints.derive_recist(lesions, called)
+    visits = called if lesions is None else endpoints.derive_recist(lesions, called, on_conflict=plan.on_conflict)
     if visits is not None:
-        course = endpoints.derive_course(visits, cohort.patients)
+        course = endpoints.derive_course(
+            visits, cohort.patients, rules=plan.rule_set, reader=plan.reader, on_conflict=plan.on_conflict
+        )
         made |= {"course": course, "timeline": endpoints.derive_timeline(cohort, course)}
         if lesions is not None:
-            made |= {"visits": visits, "tumor_change": endpoints.derive_tumor_change(visits, course)}
+            made |= {
+                "visits": visits,
+                "tumor_change": endpoints.derive_tumor_change(visits, course, reader=plan.reader),
+            }
     if "adverse_events" in cohort.tables:
         made["event_counts"] = endpoints.count_adverse_events(cohort)
     return made

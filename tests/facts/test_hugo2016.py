@@ -9,6 +9,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc import features, stats
+from immunosarc.report._section_answer import answer
 from immunosarc.study import Study
 
 MANIFEST = Path(__file__).resolve().parents[2] / "data_manifests" / "hugo2016.toml"
@@ -60,3 +61,22 @@ def test_a_patient_counted_twice_is_refused(data_root: Path, tmp_path: Path) -> 
     assert fits.estimate.tolist() == pytest.approx([0.487, 0.410], abs=0.002)
     with pytest.raises(ims.errors.CohortError, match="Pt27"):
         cohort.per_patient(scores)
+
+
+def test_what_is_below_alpha_in_one_family_was_found_in_these_patients_and_does_not_survive_the_count(
+    data_root: Path,
+) -> None:
+    """109 features by two models are one family each and share the permutations; ims18 leads at .03."""
+    cohort = ims.load_cohort(MANIFEST, data_root=data_root)
+    plan = ims.Plan(endpoints=("objective_response", "os"), timepoints=("pre",), binary_models=("mann_whitney",))
+    study = ims.run(cohort, plan)
+    table = study["associations"]
+    assert (table.query("family.str.endswith('primary')")["p_maxt"] > 0.05).all()
+    below = table[table["p_maxt"] < 0.05]
+    assert below["feature"].tolist() == ["ims18"]
+    assert below["p_maxt"].iloc[0] == pytest.approx(0.032, abs=0.008)
+    said = " ".join(answer(study))
+    assert "Counting the 4 that could be answered as well (p maxT times 4), none of these stays below .05" in said
+    assert any("ims18" in caveat and "these very patients" in caveat for caveat in cohort.provenance["caveats"])
+    found = {"AXL", "FAP", "TWIST2", "IL10", "CCL2", "CCL8", "CCL13"}
+    assert found <= set(features.signatures()["ims18"].genes)

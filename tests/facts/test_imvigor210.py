@@ -84,3 +84,13 @@ def test_coverage(cohort: ims.Cohort) -> None:
     table = features.coverage(cohort["rna"]).query("n_genes > 0").set_index("signature")
     assert (len(table), (table["status"] == "ok").sum()) == (107, 39)
     assert table.loc["tis18_unweighted", ["n_genes", "n_found"]].tolist() == [18, 16]
+
+
+def test_one_run_answers_on_the_declared_scale(cohort: ims.Cohort) -> None:
+    plan = ims.Plan(panels=ims.Plan().panels[:1], n_permutations=200, endpoints=("objective_response", "os"))
+    study = ims.run(cohort, plan)
+    rows = study["associations"].query("feature == 'tis_mean_z' and timepoint == 'pre'").set_index("model")
+    assert rows.loc["mann_whitney", "estimate"] == pytest.approx(0.610, abs=0.02)
+    assert np.exp(rows.loc["cox", "estimate"]) == pytest.approx(0.80, abs=0.03)
+    assert rows.loc["cox", "scoring"] == "mean_z(log2)"
+    assert not study["qc"].query("level == 'assay'")["concern"].any()

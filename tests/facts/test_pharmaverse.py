@@ -90,13 +90,45 @@ def test_the_source_measures_growth_from_baseline(visits: pd.DataFrame) -> None:
     assert (call == visits["reported_target_response"]).sum() == 1899
 
 
-def test_the_visit_number_is_not_a_key(measured: pd.DataFrame) -> None:
-    numbered = sums(measured, measured["VISITNUM"].mul(10).round() - 29)
+def ordered_by_number(measured: pd.DataFrame) -> pd.Series:
+    """Days that stand in the order of each reader's visit numbers; the first is day 1."""
+    visit = ["USUBJID", "reader", "VISITNUM", "TRDTC"]
+    place = measured[visit].drop_duplicates().sort_values(visit)
+    place["place"] = place.groupby(["USUBJID", "reader"]).cumcount() + 1.0
+    return measured[visit].merge(place, how="left")["place"].set_axis(measured.index)
+
+
+def test_by_visit_number_there_are_169_disagreements_and_29_false_conflicts(
+    measured: pd.DataFrame, called: pd.DataFrame
+) -> None:
+    # visits in the order of their numbers: those of 01-701-1153 are not in the order of time
+    order = ordered_by_number(measured)
+    day_of = measured.assign(place=order).groupby(["USUBJID", "reader", "TRDTC"])["place"].first()
+    keys = pd.MultiIndex.from_frame(called[["USUBJID", "reader", "RSDTC"]])
+    numbered = derive_recist(sums(measured, order), reports(called, day_of.reindex(keys).set_axis(called.index)))
+    judged = numbered[numbered["reported_target_response"].notna()]
+    agree = judged["target_response"] == judged["reported_target_response"]
+    assert (len(judged), int((~agree).sum())) == (1899, 169)
+    # and as a key they call one visit what are two: 01-711-1143 was seen twice as 9.2
+    sizes = measured[measured["TRTESTCD"].isin(["DIAMETER", "LDIAM"])]
+    rows = pd.DataFrame(
+        {
+            "patient_id": sizes["USUBJID"],
+            "reader": sizes["reader"],
+            "study_day": sizes["VISITNUM"].mul(10).round() - 29,
+            "lesion_id": sizes["TRTESTCD"] + " " + sizes["TRLNKID"],
+            "role": "target",
+            "diameter_mm": sizes["TRSTRESN"],
+        }
+    )
     with pytest.raises(SchemaError) as caught:
-        derive_recist(numbered)
-    lines = str(caught.value).splitlines()[1:-1]
-    assert lines
-    assert all("01-711-1143: two different rows" in line and "on day 63" in line for line in lines)
+        derive_recist(rows)
+    twice = [line for line in str(caught.value).splitlines() if "two different rows" in line]
+    assert len(twice) == 29
+    assert all("01-711-1143" in line and "on day 63" in line for line in twice)
+    with pytest.raises(SchemaError) as caught:
+        derive_recist(rows.assign(study_day=by_date(sizes, measured)))
+    assert "two different rows" not in str(caught.value)
 
 
 def test_targets_that_were_not_done_are_not_imputed(measured: pd.DataFrame, called: pd.DataFrame) -> None:

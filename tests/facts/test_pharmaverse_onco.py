@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import immunosarc as ims
+from immunosarc.endpoints._patient_toxicity import days_at_risk
 
 MANIFEST = Path(__file__).resolve().parents[2] / "data_manifests" / "pharmaverse_onco.toml"
 
@@ -65,3 +66,25 @@ def test_lesions_come_from_parquet(cohort: ims.Cohort, data_root: Path) -> None:
     source = parquet.read_table(data_root / "pharmaverse_onco/pharmaversesdtm__tr_onco.parquet").to_pandas()
     rows = source[source["TRTESTCD"].eq("DIAMETER") & source["TREVAL"].eq("INVESTIGATOR") & source["TRDY"].notna()]
     assert lesions["diameter_mm"].dropna().tolist() == rows["TRSTRESN"].dropna().tolist()
+
+
+def test_patients_who_contradict_themselves_have_a_reason_and_do_not_stop_the_run(cohort: ims.Cohort) -> None:
+    study = ims.run(cohort)
+    assert study.plan.on_conflict == "exclude_patient"
+    status = study["outcomes"]["os_status"]
+    told = status[status.str.startswith("excluded")].to_dict()
+    assert told == {
+        "01-701-1211": "excluded: study_day 84 is after death_day 61",
+        "01-705-1018": "excluded: last_alive_day -5 is before the first dose",
+        "01-705-1382": "excluded: last_alive_day -4 is before the first dose",
+    }
+    assert len(study["outcomes"]) == 254
+    assert set(told) <= set(study.attrition.query("step == 'os' and not kept")["patient_id"])
+    with pytest.raises(ims.errors.SchemaError, match="01-701-1211"):
+        ims.run(cohort, ims.Plan())
+
+
+def test_nobody_is_at_risk_before_the_first_dose(cohort: ims.Cohort) -> None:
+    days = days_at_risk(cohort.patients, cohort.tables["exposures"], 90)
+    assert days[["01-705-1018", "01-705-1382"]].isna().all()
+    assert days.min() >= 1

@@ -94,3 +94,12 @@ def test_one_run_answers_for_the_scores_and_leaves_desmoids_out(sarc: ims.Cohort
     assert len(study["outcomes"]) == 256
     assert (study.attrition.query("step == 'plan'")["kept"] == False).sum() == 2  # noqa: E712 - a nullable flag
     assert [panel.name for panel in declared.panels] == ["immune_scores", "timer"]
+
+
+def test_one_run_of_carcinosarcomas(ucs: ims.Cohort) -> None:
+    study = ims.run(ucs, ims.Plan(panels=ims.Plan().panels[:1], n_permutations=200, endpoints=("os",)))
+    rows = study["associations"].query("timepoint == 'pre'")
+    assert rows["n"].tolist() == [57, 57]
+    assert rows["n_events"].tolist() == [35, 35]
+    quality = study["qc"].query("check == 'sex_by_expression'")
+    assert (quality["found"] == "female").all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from immunosarc.errors import ImmunosarcError
 from immunosarc.loaders import draft_manifest
 
 NAMES = ("clinical.tsv", "counts.tsv", "lesions.csv", "toy.toml")
-QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = max(30, int(os.environ.get("IMMUNOSARC_FUZZ_CASES", "0")) // 10)
+QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def spoilt(original: bytes) -> st.SearchStrategy[bytes]:

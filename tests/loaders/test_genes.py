@@ -235,3 +235,15 @@ def test_a_prefix_of_r(toy) -> None:
     rna = toy.load()["rna"]
     assert list(rna.obs_names) == list(straight.obs_names)
     np.testing.assert_array_equal(rna.X, straight.X)
+
+
+def test_repair_keeps_the_lengths_of_genes() -> None:
+    frame = pd.DataFrame({"SDPR": [3.0, 1.0], "HGF": [2.0, 5.0], "HGF_2": [6.0, 0.0]}, index=["S1", "S2"])
+    adata = ims.make_assay(frame, unit="counts")
+    adata.var["gene_length"] = [100.0, 200.0, 300.0]
+    assert repair_genes(adata).var["gene_length"].tolist() == [100, 200, 300]
+    twice = adata.copy()
+    twice.var_names = ["SDPR", "HGF", "HGF"]
+    repaired = repair_genes(twice, duplicates="sum")
+    assert list(repaired.var_names) == ["CAVIN2", "HGF"]
+    assert repaired.layers["gene_length"][:, 1].tolist() == [8 / (2 / 200 + 6 / 300), 200]

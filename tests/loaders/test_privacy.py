@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+import immunosarc as ims
 from immunosarc.errors import PrivacyError
-from immunosarc.loaders._privacy import calendar_dates, identifying
+from immunosarc.loaders._privacy import calendar_dates, identifying, revealing
 
 REFUSED = [
     "name", "Name", "NAME", "surname", "Surname", "first name", "FirstName", "firstname", "last_name", "Last.Name",
@@ -102,3 +103,105 @@ def test_a_breach_of_privacy_gives_its_class_to_a_mixture(toy) -> None:
     toy.change("clinical.tsv", "rep\tward", "rep\tdob").change("counts.tsv", "\t40", "\t40.5")
     with pytest.raises(PrivacyError, match="2 problem"):
         toy.load()
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("scans/Miller_ct.dcm", "is the name of a file"),
+        ("/home/site/P1", "is the name of a file"),
+        ("C:\\\\data\\\\P1", "is the name of a file"),
+        ("a.miller@clinic.org", "is a mail address"),
+        ("123-45-6789", "social security number"),
+        ("the patient told her husband that she felt much better after the third infusion", "is free text"),
+        ("x" * 121, "is free text"),
+    ],
+)
+def test_values_that_may_name_a_person_are_refused_and_not_repeated(toy, cell: str, words: str) -> None:
+    toy.change("clinical.tsv", "61\t0\t07\nS2", f"61\t0\t{cell}\nS2")
+    with pytest.raises(PrivacyError) as caught:
+        toy.load()
+    message = str(caught.value)
+    assert f"in/clinical.tsv line 2, column 'ward': {'looks' if 'looks' in words else ''}" in message
+    assert words in message
+    assert cell not in message
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "NON-CR/NON-PD",
+        "mg/kg",
+        "CD4/CD8",
+        "v1.2",
+        "stage IV",
+        "T2.N1",
+        "12-34-56",
+        "3.14",
+        "Upper abdominal - Kidney (left) | Lower abdominal - Pelvic wall | Other (please specify below)",
+    ],
+)
+def test_values_that_name_nobody_are_let_by(cell: str) -> None:
+    assert revealing_of(cell) == []
+
+
+def revealing_of(cell: str) -> list[str]:
+    found = revealing(pd.Series([cell]), are_ids=False, open_text=True)
+    return [words.split(";")[0] for mask, words in found if mask.any()]
+
+
+def test_recoded_and_listed_values_may_be_long(toy) -> None:
+    long = "a response that the site wrote down in very many words for whatever reason there was"
+    toy.change("clinical.tsv", "S4\tP3\tbaseline\t-7\tNA", f"S4\tP3\tbaseline\t-7\t{long}")
+    toy.change(
+        "toy.toml",
+        "[patients.recode]",
+        f'[patients.recode]\nbest_overall_response = {{ PR = "PR", PD = "PD", "{long}" = "SD" }}',
+    )
+    assert toy.load().patients.loc["P3", "best_overall_response"] == "SD"
+
+
+def test_a_column_named_for_free_text_is_refused_where_it_is_mapped(toy) -> None:
+    toy.change("clinical.tsv", "rep\tward", "rep\tcomments")
+    toy.change("toy.toml", 'ward = "ward"', 'ward = "comments"')
+    with pytest.raises(PrivacyError, match=r"column 'comments': holds free text by its name"):
+        toy.load()
+    toy.change("toy.toml", 'ward = "comments"\n', "")
+    assert "ward" not in toy.load().patients
+
+
+def test_a_column_is_let_through_by_name_and_recorded(toy) -> None:
+    toy.change("clinical.tsv", "rep\tward", "rep\tward name").change(
+        "toy.toml", 'ward = "ward"', 'ward = "ward name"'
+    )
+    toy.change("clinical.tsv", "61\t0\t07\nS2", "61\t0\twing.txt\nS2").change(
+        "clinical.tsv", "F\t61\t0\t07\nS3", "F\t61\t0\twing.txt\nS3"
+    )
+    with pytest.raises(PrivacyError, match="column 'ward name': is the name of a file"):
+        toy.load()
+    cohort = ims.load_cohort(toy.manifest, allow_columns=["ward name"])
+    assert cohort.patients.loc["P1", "ward"] == "wing.txt"
+    assert cohort.provenance["allowed_columns"] == ["ward name"]
+    assert ims.check(toy.manifest, allow_columns=("ward name",))  # the toy's plan has a mistake of its own
+    with pytest.raises(
+        ims.errors.ManifestError, match=r"allow_columns: no column 'wardname' would have been refused"
+    ):
+        ims.load_cohort(_clean(toy).manifest, allow_columns=["wardname"])
+    assert "allowed_columns" not in ims.load_cohort(_clean(toy).manifest).provenance
+
+
+def _clean(toy):
+    text = toy.path("clinical.tsv").read_text().replace("wing.txt", "07")
+    return toy.write("clinical.tsv", text)
+
+
+def test_a_header_that_names_persons_is_let_through_by_name(toy) -> None:
+    toy.change("clinical.tsv", "rep\tward", "rep\tmobile").change("toy.toml", 'ward = "ward"', 'ward = "mobile"')
+    with pytest.raises(PrivacyError, match=r"column 'mobile' identifies a person.*--allow-column"):
+        toy.load()
+    assert ims.load_cohort(toy.manifest, allow_columns=["mobile"]).provenance["allowed_columns"] == ["mobile"]
+    with pytest.raises(PrivacyError, match="identifies a person"):
+        ims.loaders.draft_manifest(toy.path("clinical.tsv"), toy.path("counts.tsv"))
+    assert "[patients]" in ims.loaders.draft_manifest(
+        toy.path("clinical.tsv"), toy.path("counts.tsv"), allow_columns=["mobile"]
+    )

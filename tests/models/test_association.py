@@ -184,6 +184,7 @@ def _kernel_rows(
         "firth_logistic": lambda: stats.firth_logistic(values, responded, covariates=both),
         "logistic": lambda: stats.logistic(values, responded, covariates=both),
         "cox": lambda: stats.cox(values, time, event, covariates=age[:, None], strata=stage),
+        "cox_time_dependent": lambda: stats.cox(values, time, event, covariates=age[:, None], strata=stage),
         "firth_cox": lambda: stats.firth_cox(values, time, event, covariates=age[:, None], strata=stage),
         "log_rank": lambda: stats.log_rank(values, time, event, strata=stage),
         "proportional_odds": lambda: stats.proportional_odds(values, grade, covariates=both),

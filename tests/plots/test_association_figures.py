@@ -149,3 +149,27 @@ def test_many_names_at_the_bottom_stay_above_the_axis(association, ax):
 def test_no_estimate_at_all(association, ax):
     plots.volcano(association([NAN, NAN]), ax=ax)
     assert "none of 2 features could be estimated" in _texts(ax)
+
+
+def _band(ax):
+    """The gray band of effects too weak to be found: left and right edge."""
+    spans = [p for p in ax.patches if p.get_height() == 1 and p.get_x() > -1e9]
+    return [(p.get_x(), p.get_x() + p.get_width()) for p in spans]
+
+
+def test_the_volcano_shades_what_is_too_weak_to_be_found(association, ax):
+    plots.volcano(association([0.73, 0.4, 0.55], detectable_80=0.83), ax=ax)
+    assert _band(ax) == [pytest.approx((0.17, 0.83))]
+    assert any("weaker than detectable with 80% power (0.83)" in t.get_text() for t in ax.get_legend().get_texts())
+
+
+def test_where_each_feature_has_its_own_limit_the_band_is_the_medians(association, ax):
+    limits = np.log([2.0, 3.0, 6.0])
+    plots.volcano(association(np.log([2, 0.5, 1.1]), measure="log_hazard_ratio", detectable_80=limits), ax=ax)
+    assert _band(ax) == [pytest.approx((1 / 3, 3))]
+    assert any("3.00; median feature" in t.get_text() for t in ax.get_legend().get_texts())
+
+
+def test_where_most_features_have_no_limit_there_is_no_band(association, ax):
+    plots.volcano(association([0.73, 0.4, 0.55], detectable_80=[0.8, NAN, NAN]), ax=ax)
+    assert _band(ax) == []

@@ -8,6 +8,7 @@ import pytest
 import immunosarc as ims
 from immunosarc.errors import PlanError
 from immunosarc.study import Hypothesis, Panel, Plan, plan_for
+from immunosarc.study._directions import stated_sides
 
 
 def test_the_hash_follows_the_content() -> None:
@@ -20,9 +21,33 @@ def test_the_hash_follows_the_content() -> None:
 
 def test_features_on_treatment_are_planned_for_response_only() -> None:
     on = [test for test in Plan().tests() if test[0] == "on"]
-    assert {endpoint for _, endpoint, _ in on} == {"objective_response"}
-    assert ("pre", "pfs", "cox") in Plan().tests()
-    assert ("pre", "pfs6", "firth_logistic") in Plan().tests()
+    assert {test.endpoint for test in on} == {"objective_response"}
+    assert ("pre", "pfs", "cox", None) in Plan().tests()
+    assert ("pre", "pfs6", "firth_logistic", None) in Plan().tests()
+
+
+def test_landmark_days_plan_the_rest_each_day_a_family() -> None:
+    plan = Plan(landmark_days=(60, 90, 200), endpoints=("objective_response", "pfs6", "pfs"))
+    on = {(test.endpoint, test.landmark_day) for test in plan.tests() if test.timepoint == "on"}
+    assert on == {("objective_response", None), ("pfs6", 60), ("pfs6", 90), ("pfs", 60), ("pfs", 90), ("pfs", 200)}
+    assert all(test.landmark_day is None for test in plan.tests() if test.timepoint == "pre")
+    asked = Hypothesis(feature="cyt_mean_log2", timepoint="on", endpoint="pfs", model="cox", landmark_day=60)
+    assert asked.family == "on/pfs@day60/cox/primary"
+    assert Plan(landmark_days=(60,), hypotheses=(asked,)).problems() == []
+    assert "no test 'on/pfs@day60/cox/primary' is planned" in Plan(hypotheses=(asked,)).problems()[0]
+
+
+def test_a_landmark_that_begins_nothing_is_refused() -> None:
+    assert "begin no test" in Plan(landmark_days=(60,), timepoints=("pre",)).problems()[0]
+    assert "begin no test" in Plan(landmark_days=(183,), endpoints=("pfs6",)).problems()[0]
+    with pytest.raises(PlanError, match="at least 1 are needed"):
+        Plan.from_mapping({"landmark_days": [0]})
+
+
+def test_an_ordinal_endpoint_has_its_own_models() -> None:
+    plan = Plan(endpoints=("best_overall_response",), timepoints=("pre",))
+    assert plan.tests() == [("pre", "best_overall_response", "proportional_odds", None)]
+    assert plan.problems() == []
 
 
 def test_unknown_keys_and_values_come_together() -> None:
@@ -101,3 +126,23 @@ def test_empty_panels_are_refused() -> None:
         Plan.from_mapping({"panels": [{"name": "p"}]})
     with pytest.raises(PlanError, match="at least one panel"):
         Plan.from_mapping({"panels": []})
+
+
+def test_a_time_dependent_model_is_planned_for_samples_on_treatment_only() -> None:
+    plan = Plan(time_to_event_models=("cox", "cox_time_dependent"), endpoints=("pfs",), landmark_days=(60,))
+    assert plan.tests() == [
+        ("pre", "pfs", "cox", None),
+        ("on", "pfs", "cox", 60),
+        ("on", "pfs", "cox_time_dependent", None),
+    ]
+
+
+def test_directions_of_the_catalog_turn_with_the_endpoint() -> None:
+    panel = Panel(
+        name="p", signatures=("cyt", "macrophage_m2_8", "mcp_endothelial"), gene_sets={"mine": ("CD8A",)}
+    )
+    plan = Plan(panels=(panel,), directions="catalog")
+    assert stated_sides(plan, panel, "objective_response") == {"cyt": "greater", "macrophage_m2_8": "less"}
+    for endpoint in ("pfs", "primary_resistance"):
+        assert stated_sides(plan, panel, endpoint) == {"cyt": "less", "macrophage_m2_8": "greater"}
+    assert stated_sides(Plan(panels=(panel,)), panel, "pfs") == "two-sided"

@@ -8,6 +8,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.errors import CoverageError
+from immunosarc.report import _section_biopsies
 from immunosarc.study import FeatureSpec, Panel, Plan
 
 
@@ -89,3 +90,118 @@ def test_the_seed_of_the_simulation_is_kept_beside_the_seed_of_the_run() -> None
     plan = Plan(panels=(Panel(name="p", signatures=("cyt",)),), n_permutations=50)
     provenance = ims.run(ims.simulate_cohort(seed=7), plan, seed=3).provenance
     assert (provenance["simulation_seed"], provenance["seed"]) == (7, 3)
+
+
+def test_landmarks_and_grades_of_a_plan_are_what_associate_says() -> None:
+    cohort = ims.simulate_cohort(seed=7)
+    plan = Plan(
+        panels=(Panel(name="p", signatures=("cyt", "apm6")),),
+        endpoints=("objective_response", "pfs", "best_overall_response"),
+        landmark_days=(50,),
+        n_permutations=50,
+    )
+    study = ims.run(cohort, plan)
+    rows = study["associations"].query("family == 'on/pfs@day50/cox/p'").reset_index(drop=True)
+    scores = ims.features.score(cohort["rna"])[["cyt", "apm6"]]
+    table, outcomes = cohort.at("on").per_patient(scores), ims.endpoints.derive(cohort)
+    alone = ims.models.associate(
+        table, outcomes, endpoint="pfs", model="cox", landmark_day=50, per_sd=True, panel="p", n_permutations=50
+    )
+    pd.testing.assert_series_equal(rows["estimate"], alone["estimate"])
+    assert rows["p_maxt"].tolist() == alone["p_maxt"].tolist()
+    kept = study["landmarks"].query("step == 'pfs from landmark day 50'")["kept"]
+    assert (len(kept), kept.sum()) == (33, rows["n"].max())
+    assert "pre/best_overall_response/proportional_odds/p" in set(study["families"]["family"])
+    assert "on/best_overall_response@day50/proportional_odds/p" in set(study["families"]["family"])
+
+
+def test_directions_and_time_dependent_models_reach_the_associations() -> None:
+    panel = Panel(name="p", features={"b": FeatureSpec(signature="mcp_b_lineage", method="mean_log2")})
+    asked = {"panels": (panel,), "endpoints": ("objective_response", "pfs"), "n_permutations": 200}
+    asked["time_to_event_models"] = ("cox", "cox_time_dependent")
+    cohort = ims.simulate_cohort(seed=7)
+    both = ims.run(cohort, Plan(**asked))["associations"].set_index("family")
+    stated = ims.run(cohort, Plan(**asked, directions="catalog"))["associations"].set_index("family")
+    family = "pre/objective_response/mann_whitney/p"
+    assert both.loc[family, "alternative"] == "two-sided"
+    assert (stated.loc[family, "alternative"], stated.loc["pre/pfs/cox/p", "alternative"]) == ("greater", "less")
+    assert stated.loc[family, "p_value"] == pytest.approx(both.loc[family, "p_value"] / 2)
+    assert both.loc["on/pfs/cox_time_dependent/p", "n"] > 10
+    assert "on/pfs/cox/p" not in both.index
+
+
+def test_two_biopsies_give_their_tables_and_say_simulated() -> None:
+    panel = Panel(name="p", features={"cyt_mean_log2": FeatureSpec(signature="cyt", method="mean_log2")})
+    cohort = ims.simulate_cohort(seed=7)
+    study = ims.run(cohort, Plan(panels=(panel,), n_permutations=200, strata="schedule_stage"))
+    change = study["adjusted_changes"].query("adjustment == 'balance' and group == 'all'").set_index("feature")
+    assert {"cyt_mean_log2", "mcp_t_cells"} <= set(change.index)
+    assert (change["n"] == len(cohort.pairs)).all()
+    assert study["transitions"]["n"].sum() == len(cohort.pairs)
+    assert (study["transitions"]["reference"] == "own_pre").all()
+    assert len(study["shift"]) == len(study["class_changes"]) == 33
+    assert study["biopsied"]["n_with"].iloc[0] == len(cohort.pairs)
+    sizes = study["strata_sizes"].query("timepoint == 'pre' and endpoint == 'objective_response'")
+    assert sizes.set_index("stratum")["n_events"].to_dict() == {"1": 9, "2": 1, "all": 10}
+    for name in (
+        "adjusted_changes",
+        "transitions",
+        "class_changes",
+        "shift",
+        "biopsied",
+        "explained_by_histology",
+    ):
+        assert (study[name]["simulated"] == "SIMULATED").all(), name
+
+
+def test_shrunken_effects_stand_beside_the_raw_ones_of_their_family() -> None:
+    panel = Panel(name="p", signatures=("cyt", "apm6", "mcp_b_lineage"))
+    study = ims.run(ims.simulate_cohort(seed=7), Plan(panels=(panel,), n_permutations=50, endpoints=("pfs",)))
+    rows = study["associations"].query("family == 'pre/pfs/cox/p'")
+    pulled, _, spread = ims.stats.shrink(rows["estimate"].to_numpy(), rows["std_error"].to_numpy())
+    table = study["shrinkage"].query("family == 'pre/pfs/cox/p'")
+    assert table["feature"].tolist() == rows["feature"].tolist()
+    assert table["shrunken"].tolist() == pytest.approx(pulled.tolist())
+    assert table["spread"].iloc[0] == pytest.approx(spread)
+
+
+def test_a_cohort_too_small_for_an_axis_says_so() -> None:
+    small = cohort_with(["GZMA", "PRF1"])
+    pairs = pd.concat(
+        [small.samples, small.samples.assign(timepoint="on").rename(index=lambda name: f"{name}2")]
+    ).rename_axis("sample_id")
+    values = np.random.default_rng(2).lognormal(size=(24, 2))
+    rna = ims.make_assay(pd.DataFrame(values, index=pairs.index, columns=["GZMA", "PRF1"]), unit="tpm")
+    study = ims.run(
+        ims.Cohort(small.patients, pairs, assays={"rna": rna}),
+        Plan(panels=(Panel(name="p", signatures=("cyt",), method="mean_log2"),), n_permutations=50),
+    )
+    assert "a reference needs 20 samples, the assay has 12" in study["transitions"]["status"].iloc[0]
+    assert study["adjusted_changes"].empty
+    assert len(study["change_by_response"]) == 1
+
+
+def test_biopsies_at_progression_are_compared_with_those_before() -> None:
+    small = cohort_with(["GZMA", "PRF1"])
+    taken = [
+        small.samples.assign(timepoint=t).rename(index=lambda name, t=t: f"{name}_{t}")
+        for t in ("pre", "on", "post")
+    ]
+    samples = pd.concat(taken).rename_axis("sample_id")
+    values = np.random.default_rng(2).lognormal(size=(36, 2))
+    values[24:] *= 8
+    rna = ims.make_assay(pd.DataFrame(values, index=samples.index, columns=["GZMA", "PRF1"]), unit="tpm")
+    cohort = ims.Cohort(small.patients, samples, assays={"rna": rna})
+    panel = Panel(name="p", signatures=("cyt",), method="mean_log2")
+    study = ims.run(cohort, Plan(panels=(panel,), n_permutations=200))
+    scores = ims.features.score(cohort["rna"], ims.features.signatures().subset("cyt"), method="mean_log2")
+    alone = ims.models.compare_timepoints(
+        cohort, scores, study["outcomes"], after="post", panel="p", n_permutations=200
+    )
+    pd.testing.assert_series_equal(study["progression_changes"]["hodges_lehmann"], alone["hodges_lehmann"])
+    assert study["progression_changes"]["p_maxt"][0] < 0.05
+    course = study["feature_course"].set_index("after")
+    assert course.loc["post", "estimate"] > 1 > abs(course.loc["on", "estimate"])
+    page = "".join(block.title for block in _section_biopsies.build(study).blocks)
+    assert "biopsies at progression" in page
+    assert "mixed model" in page

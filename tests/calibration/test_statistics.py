@@ -1,6 +1,6 @@
 """The promises of the statistics, simulated: the short form of ``benchmarks/calibrate.py``.
 
-Bounds are four Monte-Carlo standard errors around the promised share.
+Bounds are four Monte-Carlo standard errors around the promised share (of power: around three points of it).
 """
 
 from __future__ import annotations
@@ -44,10 +44,26 @@ def test_a_panel_of_noise_yields_a_false_lead_no_more_often_than_promised():
         assert rate.share >= 0.01, rate
 
 
+def test_it_holds_for_small_trials_too():
+    rates = list(calibrate.null_rejections_by_size(1000, seed=9))
+    assert len(rates) == 36
+    for rate in rates:
+        assert rate.share <= rate.promised + margin(rate), rate
+        assert rate.share >= 0.02, rate
+
+
+def test_and_for_signatures_that_go_together():
+    rates = list(calibrate.familywise_errors_of_signatures(150, seed=10))
+    assert len(rates) == 9
+    for rate in rates:
+        assert rate.share <= rate.promised + margin(rate), rate
+    assert max(rate.share for rate in rates) >= 0.02
+
+
 def test_a_landmark_undoes_immortal_time():
     naive, *landmarks = calibrate.landmark_errors(400, seed=6)
     assert naive.share > 0.09  # the error that the guard is for
-    assert len(landmarks) == 4
+    assert len(landmarks) == 5
     for rate in landmarks:
         assert rate.share <= rate.promised + margin(rate), rate
 
@@ -71,8 +87,7 @@ def powers():
 
 @pytest.mark.parametrize("name", ["auc", "log odds ratio", "log hazard ratio"])
 def test_power_at_the_detectable_effect_is_what_the_docstring_says(name, powers):
-    low, high = {"auc": (0.79, 0.86), "log odds ratio": (0.78, 0.86), "log hazard ratio": (0.77, 0.83)}[name]
     found = [rate for rate in powers if rate.what.startswith(f"detectable {name}")]
     assert len(found) >= 2
     for rate in found:
-        assert low - margin(rate) <= rate.share <= high + margin(rate), rate
+        assert abs(rate.share - 0.8) <= 0.03 + margin(rate), rate

@@ -1,0 +1,50 @@
+"""Which way a feature was stated to go: from the catalog, where the plan declares it."""
+
+from __future__ import annotations
+
+from immunosarc import features, schema
+from immunosarc.study._plan import Panel, Plan
+
+__all__ = ["stated_sides"]
+
+_TOWARD = {
+    "higher_hot": 1,
+    "higher_sensitive": 1,
+    "higher_cold": -1,
+    "higher_resistant": -1,
+}
+"""Whether a higher score was published as better for the patient (1) or worse (-1)."""
+
+
+def stated_sides(plan: Plan, panel: Panel, endpoint: str) -> str | dict[str, str]:
+    """Return the alternative of each feature of a panel: one side where the catalog states a direction.
+
+    A signature of an inflamed or sensitive tumor is tested for more response and fewer events, one of a
+    cold or resistant tumor for the opposite; one without a fixed sign or with a prognostic one, and a gene set
+    of the user's own, both ways.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its ``directions``.
+    panel : Panel
+        The features.
+    endpoint : str
+        A name of ``schema.ENDPOINTS``.
+
+    Returns
+    -------
+    str or dict of str to str
+        ``"two-sided"``, or the features that are tested on one side.
+    """
+    if plan.directions == "none":
+        return "two-sided"
+    target = schema.ENDPOINTS[endpoint]
+    better = -1 if target.kind == "time_to_event" or endpoint.endswith("_resistance") else 1
+    catalog = features.signatures()
+    found = {}
+    for name, (_, what) in panel.specs():
+        toward = _TOWARD.get(catalog[what].direction, 0) if isinstance(what, str) and what in catalog else 0
+        if toward:
+            found[name] = "greater" if toward * better > 0 else "less"
+    return found

@@ -1,0 +1,99 @@
+"""What leaves the hospital: an attacker who reads a table finds no small group, directly or by subtraction."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import immunosarc as ims
+from immunosarc.errors import ImmunosarcError
+from immunosarc.report._suppress import suppressed_table
+
+
+@pytest.fixture(scope="module")
+def study() -> ims.Study:
+    panel = ims.study.Panel(name="p", signatures=("cyt", "tis18_unweighted"))
+    return ims.run(
+        ims.simulate_cohort(seed=7), ims.Plan(panels=(panel,), strata="schedule_stage", n_permutations=50)
+    )
+
+
+def attacks(table: pd.DataFrame, below: int) -> list[str]:
+    """Every count of a table that is told, or that a subtraction tells, below the limit."""
+    told = table[table["n"].fillna(0) > 0]
+    n, events = told["n"], told["n_events"]
+    columns = [n.dropna().tolist(), events.dropna().tolist(), (n - events).dropna().tolist()]
+    found = [f"count {value}" for values in columns for value in values if value < below]
+    columns.append([*columns[0], *columns[1]])
+    for values in columns:
+        for one, other in itertools.combinations(sorted(set(values)), 2):
+            found += [f"{other} - {one}"] if 0 < other - one < below else []
+    return found
+
+
+@pytest.mark.parametrize("below", [2, 5, 10])
+@pytest.mark.parametrize("name", ["summary", "associations"])
+def test_no_small_count_is_told_or_can_be_subtracted(study, name: str, below: int) -> None:
+    table = study[name]
+    assert attacks(table, below), "the table as it is tells small counts, else the test shows nothing"
+    before = table.copy(deep=True)
+    result = suppressed_table(name, table, below)
+    assert attacks(result, below) == []
+    assert len(result) == len(table)
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_what_is_told_is_unchanged_and_what_is_not_says_why(study) -> None:
+    table = study["summary"]
+    result = suppressed_table("summary", table, 5)
+    kept = result["status"] == table["status"]
+    assert 0 < kept.sum() < len(table)
+    pd.testing.assert_frame_equal(result[kept], table[kept], check_dtype=False)
+    lost = result[~kept]
+    assert set(lost["status"]) == {"suppressed: a group of fewer than 5 patients, or one that gives it away"}
+    assert lost[["n", "n_events", "estimate", "conf_low", "conf_high", "p_value"]].isna().all(axis=None)
+
+
+def test_a_part_that_the_whole_gives_away_goes_with_its_sister() -> None:
+    rows = [("rate", "all", 40, 20), ("rate", "1", 26, 13), ("rate", "2", 11, 5), ("rate", "3", 3, 2)]
+    table = pd.DataFrame(rows, columns=["measure", "stratum", "n", "n_events"]).assign(status="ok", estimate=0.5)
+    result = suppressed_table("summary", table, 5)
+    # 40 - 26 - 11 = 3: the whole stays, and no two of its parts
+    assert result["n"].fillna(0).tolist() == [40, 0, 0, 0]
+    fine = table[:3].assign(n=[40, 25, 15], n_events=[20, 10, 10])
+    assert suppressed_table("summary", fine, 5)["n"].tolist() == [40, 25, 15]
+    assert suppressed_table("summary", fine, 5)["estimate"].tolist() == [0.5] * 3
+
+
+def test_an_empty_group_keeps_its_zero_and_hides_nobody() -> None:
+    table = pd.DataFrame({"feature": ["a", "b"], "n": [0, 30], "n_events": [np.nan, 12], "status": ["none", "ok"]})
+    assert suppressed_table("associations", table, 5)["n"].tolist() == [0, 30]
+
+
+def test_only_tables_of_groups_are_written(study, tmp_path: Path) -> None:
+    folder = ims.report.write(study, tmp_path / "out", suppress_below=5)
+    assert sorted(path.name for path in folder.iterdir()) == ["results.json", "tables", "tables.xlsx"]
+    names = {path.stem for path in (folder / "tables").glob("*.tsv")}
+    assert names == {"summary", "families", "associations", "changes", "coverage", "signatures"}
+    results = json.loads((folder / "results.json").read_text())
+    assert results["provenance"]["suppressed_below"] == 5
+    assert {"patients", "scores", "survival", "qc", "paired", "attrition"} <= set(
+        results["provenance"]["tables_left_out"]
+    )
+    text = (folder / "results.json").read_text() + "".join(p.read_text() for p in (folder / "tables").iterdir())
+    for patient in study.cohort.patients.index:
+        assert f'"{patient}"' not in text
+        assert f"\n{patient}\t" not in text
+    assert attacks(pd.read_csv(folder / "tables" / "summary.tsv", sep="\t"), 5) == []
+
+
+@pytest.mark.parametrize("below", [1, 0, -3])
+def test_a_limit_that_protects_nobody_is_refused(study, tmp_path: Path, below: int) -> None:
+    with pytest.raises(ImmunosarcError, match="a whole number of 2 or more"):
+        ims.report.write(study, tmp_path / "out", suppress_below=below)
+    assert not (tmp_path / "out").exists()
