@@ -163,6 +163,11 @@ CASES = {
         errors.DataFileError,
         ["in/clinical.tsv line 6, column 'patient': 'P3 ' has a blank at its end or beginning; remove it"],
     ),
+    "an id with a character that nobody sees": (
+        [("clinical.tsv", "S4\tP3", "S4\tP\x7f3")],
+        errors.DataFileError,
+        ["in/clinical.tsv line 6, column 'patient': 'P\\x7f3' holds a character that cannot be seen; remove it"],
+    ),
     "a library without a sample": (
         [("counts.tsv", "S3b", "S5")],
         errors.DataFileError,
