@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import Block
 from immunosarc.loaders._source import Source
 
 __all__ = ["NotRead", "expanded"]

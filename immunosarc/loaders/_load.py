@@ -15,11 +15,13 @@ from immunosarc import schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import CohortError, ImmunosarcError, ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._assay import read_assay
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._block import read_block
+from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._cdisc import first_doses
 from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source

@@ -364,7 +364,8 @@ CASES = {
         [("toy.toml", "in/counts.tsv", "in/counts.dat")],
         errors.ImmunosarcError,
         [
-            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet; say [assays.rna] delimiter = ..."
+            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet, .xpt, .sas7bdat; say",
+            "[assays.rna] delimiter = ...",
         ],
     ),
     "unknown key in the manifest": (
