@@ -38,9 +38,6 @@ def derive_trial_tables(
     on_conflict : {"raise", "exclude_patient"}
         What becomes of patients whose rows contradict each other.
 
-    on_conflict : {"raise", "exclude_patient"}
-        What becomes of patients whose rows contradict each other.
-
     Returns
     -------
     dict of str to DataFrame

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from immunosarc.loaders._declared import (
-    constants,
+    constant_values,
     known_delimiter,
     known_rules,
     plain_name,
@@ -120,7 +120,7 @@ class TableBlock(Block):
     tumors: str | None = None
     columns: dict[str, str] = {}
     recode: Annotated[dict[str, dict[str, Any]], AfterValidator(recodings)] = {}
-    constants: Annotated[dict[str, Any], AfterValidator(constants)] = {}
+    constants: Annotated[dict[str, Any], AfterValidator(constant_values)] = {}
     transform: Annotated[dict[str, str], AfterValidator(known_rules)] = {}
     day_one: str | None = None
     keep: Annotated[dict[str, Any], AfterValidator(row_values)] = {}

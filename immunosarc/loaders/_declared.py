@@ -10,7 +10,7 @@ from immunosarc.errors import did_you_mean
 from immunosarc.loaders._rules import RULES
 
 __all__ = [
-    "constants",
+    "constant_values",
     "known_delimiter",
     "known_gene_id",
     "known_platform",
@@ -82,7 +82,7 @@ def _is_pattern(item: Any) -> bool:
     )
 
 
-def constants(value: dict[str, Any]) -> dict[str, Any]:
+def constant_values(value: dict[str, Any]) -> dict[str, Any]:
     for column, one in value.items():
         if not isinstance(one, _Plain):
             raise ValueError(f"{column!r}: text, a number or true/false is needed; found {one!r}")

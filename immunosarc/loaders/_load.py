@@ -25,6 +25,7 @@ from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source
+from immunosarc.loaders._variants import of_samples, without_patient
 
 __all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
 
@@ -190,12 +191,11 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     patients, further, first_doses = _patients(parsed, source, faults)
     if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
         samples = samples_part(read, patients, replicates, faults)
-    tables, assays = {}, {}
+    tables: dict[str, Part] = {}
+    assays = {}
     for where, block in parsed.blocks.items():
         if where[0] == "tables" and _known_table(where[1], faults):
-            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults, first_doses)
-            if read is not None:
-                tables[where[1]] = long_part(where[1], read, patients, faults)
+            tables |= _long_table(parsed, where, source, faults, patients, samples, first_doses)
         elif isinstance(block, AssayBlock):
             assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
             if assay is not None:
@@ -205,6 +205,26 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
             Fault(ManifestError, "[samples] is missing; assays need a table that says whose each sample is")
         )
     return _Parts(patients, further, samples, tables, assays)
+
+
+def _long_table(
+    parsed: Parsed,
+    where: tuple[str, ...],
+    source: Source,
+    faults: list[Fault],
+    patients: Part | None,
+    samples: Part | None,
+    first_doses: Mapping[str, str],
+) -> dict[str, Part]:
+    """Read a long table by its name; nothing when it cannot be read."""
+    name, table = where[1], schema.LONG_TABLES[where[1]]
+    of_sample = "sample_id" in table.columns
+    read = _table(parsed, where, without_patient(table) if of_sample else table, source, faults, first_doses)
+    if read is None:
+        return {}
+    return {
+        name: of_samples(name, read, samples, faults) if of_sample else long_part(name, read, patients, faults)
+    }
 
 
 def _patients(

@@ -29,6 +29,7 @@ from immunosarc.schema._clinical import (
     SAMPLES,
     STOP_REASONS,
     TIMEPOINTS,
+    VARIANTS,
     VISIT_RESPONSES,
 )
 from immunosarc.schema._cut_point import CUT_POINT
@@ -148,6 +149,7 @@ __all__ = [
     "TRANSITION",
     "TUMOR_CHANGE",
     "UNITS",
+    "VARIANTS",
     "VISIT_RESPONSES",
     "Column",
     "Endpoint",

@@ -111,6 +111,7 @@ _STUDY_FILES: dict[str, tuple[str, Callable[..., bool]]] = {
         ),
     ),
     "data_mrna_seq_v2_rsem.txt": ("rna", _expression),
+    "data_mutations.txt": ("variants", _pairs("Tumor_Sample_Barcode", "Hugo_Symbol", "sample_id", "gene")),
     "meta_mrna.txt": ("rna", lambda _, cohort: len(cohort.patients) == 3),
 }
 

@@ -27,6 +27,7 @@ from immunosarc.loaders._clinical import Part, long_part, patients_part, samples
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._parse import Parsed, parse_manifest
 from immunosarc.loaders._source import Source
+from immunosarc.loaders._variants import of_samples, without_patient
 from tests.loaders.export_targets import FIRST_DOSES, cbioportal, cdisc, gene_map, redcap, salmon
 from tests.loaders.spoiling import spoilt
 from tests.loaders.targets import (
@@ -72,6 +73,7 @@ READERS: dict[str, Callable[[], Target]] = {
     "cbioportal samples": lambda: cbioportal("data_clinical_sample.txt"),
     "cbioportal timeline": lambda: cbioportal("data_timeline_treatment.txt"),
     "cbioportal expression": lambda: cbioportal("data_mrna_seq_v2_rsem.txt"),
+    "cbioportal mutations": lambda: cbioportal("data_mutations.txt"),
     "cbioportal meta": lambda: cbioportal("meta_mrna.txt"),
     "cdisc text": lambda: cdisc("tr", "csv"),
     "cdisc times": lambda: cdisc("adtte", "csv"),
@@ -134,6 +136,7 @@ def _rows(target: Target, parsed: Parsed, source: Source, samples: Part, faults:
     if wanted not in ("patients", "also"):
         where = ("samples",) if wanted == "samples" else where
         table = schema.SAMPLES if wanted == "samples" else schema.LONG_TABLES[wanted]
+        table = without_patient(table) if wanted == "variants" else table
     if where not in parsed.blocks:
         return None
     block = parsed.blocks[where].also[0] if wanted == "also" else parsed.blocks[where]
@@ -147,6 +150,8 @@ def _rows(target: Target, parsed: Parsed, source: Source, samples: Part, faults:
     patients = Part(samples.frame.reset_index(), {}, {})
     if wanted == "samples":
         return samples_part(read, patients, None, faults)
+    if wanted == "variants":
+        return of_samples(wanted, read, samples, faults)
     return long_part(wanted, read, patients, faults)
 
 
