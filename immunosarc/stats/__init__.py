@@ -25,6 +25,7 @@ from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._graded_scores import graded_scores
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
     Enrollment,
@@ -123,6 +124,7 @@ __all__ = [
     "firth_cox",
     "firth_logistic",
     "fisher_exact",
+    "graded_scores",
     "hodges_lehmann",
     "hothorn_lausen",
     "kaplan_meier",

@@ -101,7 +101,7 @@ def _weighed(has: BoolArray, marked: BoolArray, tail: float) -> tuple[float, flo
     high = np.inf if seen == counts[-1] else _root(lambda b: chances(b)[counts <= seen].sum() - tail)
     if np.isinf(low) or np.isinf(high):
         return (low if np.isinf(low) else high), low, high, min(p, 1.0)
-    return _root(lambda b: chances(b) @ counts - seen), low, high, min(p, 1.0)
+    return _root(lambda b: float(chances(b) @ counts) - seen), low, high, min(p, 1.0)
 
 
 def _log_ways(n: int, k: np.ndarray) -> FloatArray:
