@@ -19,9 +19,9 @@ _SHOWN = 5
 
 def checked(table: schema.Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     """Return the table with its types; add what is wrong with it to ``problems``."""
-    found = table.problems(frame)
+    typed, found = table.examine(frame)
     problems += [f"table '{table.name}': {problem}" for problem in found]
-    return frame if found else table.check(frame)
+    return typed
 
 
 def link_problems(

@@ -131,19 +131,24 @@ class Table:
         SchemaError
             When anything is missing, of the wrong kind or not allowed.
         """
-        placed = self._prepared(frame)
-        raise_together(SchemaError, f"table '{self.name}'", [str(p) for p in self.problems(placed)])
-        return self._coerce(placed)
+        table, found = self.examine(frame)
+        raise_together(SchemaError, f"table '{self.name}'", [str(p) for p in found])
+        return table
 
     def problems(self, frame: pd.DataFrame) -> list[Problem]:
         """Return every problem of a table; the list is empty when it is right."""
+        return self.examine(frame)[1]
+
+    def examine(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+        """Return the table with its declared types and no problem, or as it is with every problem."""
         placed = self._prepared(frame)
         found = self._structure_problems(placed)
         found += self._value_problems(placed)
-        if not found:
-            coerced = self._coerce(placed)
-            found = [problem for rule in self.rules for problem in rule(coerced)]
-        return found
+        if found:
+            return frame, found
+        coerced = self._coerce(placed)
+        found = [problem for rule in self.rules for problem in rule(coerced)]
+        return (frame if found else coerced), found
 
     def empty(self) -> pd.DataFrame:
         """Return the table with its required columns and no rows."""

@@ -164,7 +164,9 @@ def test_grades_that_do_not_exist_stop_or_exclude_the_patient(grade) -> None:
     rows = events(("P1", 5, "Rash", 3, "doxorubicin", False), ("P2", 5, "Rash", 1, "doxorubicin", False))
     rows = rows.assign(grade=pd.Series([grade, 1], dtype=object))
     before = rows.copy()
-    with pytest.raises(SchemaError, match=rf"P1: grade {grade} \(table 'adverse_events', row 0\)"):
+    with pytest.raises(
+        SchemaError, match=rf"P1: grade {grade}, CTCAE has 1 to 5 \(table 'adverse_events', row 0\)"
+    ):
         derive_toxicity(rows)
     table = derive_toxicity(rows, on_conflict="exclude_patient")
     pd.testing.assert_frame_equal(rows, before)
