@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import pandas as pd
@@ -25,6 +27,9 @@ from immunosarc.endpoints._visit_reasons import EXCLUDED
 
 __all__ = ["derive_trial_tables"]
 
+_CYCLE = 21
+_USUAL: Mapping[str, int] = MappingProxyType({})
+
 
 def derive_trial_tables(
     cohort: Cohort,
@@ -32,6 +37,7 @@ def derive_trial_tables(
     rules: ResponseRules | str | None = None,
     reader: str | None = None,
     by: pd.Series | None = None,
+    dosing_interval_days: Mapping[str, int] = _USUAL,
     on_conflict: Literal["raise", "exclude_patient"] = "raise",
 ) -> dict[str, pd.DataFrame]:
     """Give visits, course, resistance, doses and toxicity of each patient, as far as the cohort has rows of them.
@@ -50,6 +56,8 @@ def derive_trial_tables(
         Whose lesions or calls count; needed when there are several readers.
     by : Series, optional
         Stratum of each patient, indexed by patient, by which ``toxicity_rates`` is repeated.
+    dosing_interval_days : mapping of str to int
+        Drug -> days from one planned dose to the next; 21 for every other drug.
     on_conflict : {"raise", "exclude_patient"}
         What becomes of patients whose rows contradict each other.
 
@@ -74,7 +82,9 @@ def derive_trial_tables(
     resistance = resistance_table(cohort, made.get("course"), cohort.patients)
     made |= {} if resistance is None else {"resistance": resistance}
     if "exposures" in cohort.tables:
-        made["dosing"] = derive_dosing(cohort.tables["exposures"], on_conflict=on_conflict)
+        doses = cohort.tables["exposures"]
+        every = dict.fromkeys(doses["drug"].unique(), _CYCLE) | dict(dosing_interval_days)
+        made["dosing"] = derive_dosing(doses, dosing_interval_days=every, on_conflict=on_conflict)
     if "adverse_events" in cohort.tables:
         made |= _safety_tables(cohort, by=by, on_conflict=on_conflict)
     return {name: marked(table, simulated=cohort.simulated) for name, table in made.items()}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from immunosarc import plots
-from immunosarc.report._section import Block, Grid, Section, cell, count
+from immunosarc.report._section import Block, Grid, Part, Section, cell, count
 from immunosarc.report._select import with_named_strata
 from immunosarc.study import Study
 
@@ -22,13 +22,17 @@ def build(study: Study) -> Section:
 
 def _blocks(study: Study) -> Iterator[Block]:
     if "populations" in study.tables:
-        yield _populations(study)
+        yield _part(_populations(study))
     if "two_stage" in study.tables:
-        yield _two_stage(study)
+        yield _part(_two_stage(study))
     if "pfs_sensitivity" in study.tables and study["pfs_sensitivity"]["n"].sum() > 0:
-        yield _sensitivity(study)
+        yield _part(_sensitivity(study))
     if "follow_up" in study.tables and study["follow_up"]["n"].sum() > 0:
-        yield _follow_up(study)
+        yield _part(_follow_up(study))
+
+
+def _part(grid: Grid) -> Part:
+    return Part(grid.label, (grid,))
 
 
 def _populations(study: Study) -> Grid:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from immunosarc import plots, schema
-from immunosarc.report._section import Block, Grid, Section, cell
+from immunosarc.report._section import Block, Grid, Part, Section, Text, cell
 from immunosarc.study import Study
 
 __all__ = ["build"]
@@ -22,9 +22,9 @@ def build(study: Study) -> Section:
 
 def _blocks(study: Study) -> Iterator[Block]:
     if "resistance" in study.tables:
-        yield _classes(study["resistance"])
+        yield Part("Resistance", (_classes(study["resistance"]),))
     if "immune_course" in study.tables and "course" in study.tables:
-        yield _beside(study)
+        yield Part("iRECIST beside RECIST 1.1", (_beside(study),))
 
 
 def _classes(table: pd.DataFrame) -> Grid:
@@ -41,11 +41,17 @@ def _classes(table: pd.DataFrame) -> Grid:
     return Grid("Resistance", head, rows, frozenset({1, 2, 3, 4}), note)
 
 
-def _beside(study: Study) -> Grid:
+def _beside(study: Study) -> Grid | Text:
     course, immune = study["course"], study["immune_course"]
     both = course.join(immune.drop(columns=["status", "rule_set", "simulated"], errors="ignore"))
     days = both["pfs_days"].ne(both["ipfs_days"]) & both["ipfs_days"].notna()
     moved = both[days | both["pfs_event"].ne(both["ipfs_event"]).fillna(False)]
+    told = (
+        f"{len(moved)} of {len(both)} patients have another progression-free survival by iRECIST; every number of "
+        "this report is by RECIST 1.1."
+    )
+    if moved.empty:
+        return Text(told)
     rows = [
         [
             str(patient),
@@ -58,11 +64,7 @@ def _beside(study: Study) -> Grid:
         for patient, row in moved.iterrows()
     ]
     head = ["Patient", "RECIST 1.1", "iRECIST", "PFS, days", "iPFS, days", "What ended iPFS"]
-    note = (
-        f"{len(moved)} of {len(both)} patients have another progression-free survival by iRECIST; every number of "
-        "this report is by RECIST 1.1. + = censored."
-    )
-    return Grid("iRECIST beside RECIST 1.1", head, rows, frozenset({3, 4}), note)
+    return Grid("iRECIST beside RECIST 1.1", head, rows, frozenset({3, 4}), f"{told} + = censored.")
 
 
 def _time(row: pd.Series, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from immunosarc import plots
-from immunosarc.report._section import Block, FigureOrder, Grid, Section, cell, count
+from immunosarc.report._section import Block, FigureOrder, Grid, Part, Section, cell, count
 from immunosarc.report._select import with_named_strata
 from immunosarc.study import Study
 
@@ -23,9 +23,9 @@ def _blocks(study: Study) -> Iterator[Block]:
     if "event_counts" in study.tables:
         yield _butterfly(study)
     if "toxicity_rates" in study.tables:
-        yield _rates(study)
+        yield Part("How often, and how soon", (_rates(study),))
     if "dosing" in study.tables:
-        yield _doses(study["dosing"])
+        yield Part("Doses", (_doses(study["dosing"]),))
 
 
 def _rates(study: Study) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -169,6 +169,8 @@ class Plan(_Frozen):
         Rules of response and censoring for what is derived from visits; a name of ``endpoints.RULE_SETS``.
     reader : str or None
         Whose lesions or calls count; needed when the visits have several readers.
+    dosing_interval_days : mapping of str to int
+        Drug -> days from one planned dose to the next, for the dose intensity; 21 for every other drug.
     two_stage : TwoStage, optional
         The design of the trial, ``{ r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }``: its endpoint is also given
         without the bias of the first look.
@@ -208,6 +210,7 @@ class Plan(_Frozen):
     after: str = "on"
     rule_set: str = next(iter(RULE_SETS))
     reader: str | None = None
+    dosing_interval_days: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     two_stage: TwoStage | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)

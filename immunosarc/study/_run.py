@@ -49,9 +49,10 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
         follow_up, two_stage, qc, signatures, coverage, scores, associations, families, landmarks, strata_sizes,
-        shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes, change_by_response, biopsied, transitions,
-        class_changes, shift, progression_changes, feature_course, attrition``, as far as there is anything for
-        them; and where the cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
+        shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
+        attrition``, as far as there is anything for them; and where the cohort has such rows those of
+        :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------

@@ -61,5 +61,10 @@ def trial_tables(
             level=1 - 2 * plan.alpha,
         )
     return found | endpoints.derive_trial_tables(
-        cohort, rules=plan.rule_set, reader=plan.reader, by=by, on_conflict=plan.on_conflict
+        cohort,
+        rules=plan.rule_set,
+        reader=plan.reader,
+        by=by,
+        on_conflict=plan.on_conflict,
+        dosing_interval_days=plan.dosing_interval_days,
     )
