@@ -19,9 +19,9 @@ _SHOWN = 5
 
 def checked(table: schema.Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     """Return the table with its types; add what is wrong with it to ``problems``."""
-    typed, found = table.examine(frame)
+    right, found = table.examined(frame)
     problems += [f"table '{table.name}': {problem}" for problem in found]
-    return typed
+    return right
 
 
 def link_problems(

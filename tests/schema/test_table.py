@@ -134,5 +134,5 @@ def test_a_cohort_looks_at_each_table_once() -> None:
     assert table.check(pd.DataFrame({"x": [1, 2, 3]}))["x"].tolist() == [1.0, 2.0, 3.0]
     assert looked == [2, 3]
     wrong = pd.DataFrame({"x": ["many"]})
-    assert checked(table, wrong, problems) is wrong
+    pd.testing.assert_frame_equal(checked(table, wrong, problems), wrong)
     assert problems == ["table 't': x: ['many'] is not a number at rows [0]"]
