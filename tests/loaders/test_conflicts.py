@@ -61,5 +61,5 @@ def test_the_caller_goes_before_the_plan(manifest: Path) -> None:
     manifest.write_text(manifest.read_text() + '[plan]\non_conflict = "exclude_patient"\n')
     with pytest.raises(SchemaError, match="P1: study_day 85"):
         ims.load_cohort(manifest, on_conflict="raise")
-    with pytest.raises(ManifestError, match="on_conflict: unknown 'exclude'. Did you mean 'exclude_patient'"):
+    with pytest.raises(ManifestError, match=r"on_conflict: unknown 'exclude'\. Did you mean 'exclude_patient'"):
         ims.load_cohort(manifest, on_conflict="exclude")
