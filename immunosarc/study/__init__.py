@@ -5,6 +5,8 @@ from immunosarc.study._lock import lock
 from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
+from immunosarc.study._trial import trial_tables
+from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
     "FeatureSpec",
@@ -12,9 +14,11 @@ __all__ = [
     "Panel",
     "Plan",
     "Study",
+    "TwoStage",
     "check",
     "checked_cohort",
     "lock",
     "plan_for",
     "run",
+    "trial_tables",
 ]
