@@ -43,7 +43,7 @@ def _classes(study: Study) -> Iterator[Part]:
         "sarcomas of public RNA sequencing, from their quartiles; EXPERIMENTAL, TPM only): its class would be the "
         "same whoever else is in the table. Hot: mean percentile of TIS18 and CYT of at least 2/3; cold: at most "
         "1/3; a rule of this project. The sarcoma immune class A to E (secondary) is the nearest published "
-        "centroid; its posterior is the share of plausible pipeline offsets under which it stays, and below 1/2 it is "
+        "centroid; its posterior is the share of plausible pipeline offsets under which it stays, below 1/2 it is "
         "indeterminate. Deserts land in B as often as in A, and no hot sarcoma with a known class was at hand to "
         "check against: trust hot and cold more than the letters, and a change more than a place."
     )
