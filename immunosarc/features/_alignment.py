@@ -193,7 +193,9 @@ class Alignment:
         if wanted & set(map(str, samples)):
             return "\nGenes are in the rows: transpose the assay, samples are rows."
         if wanted & {str(gene).upper() for gene in genes} - set(map(str, genes)):
-            return f"\nThe assay's symbols differ in letter case, as mouse symbols do ({seen}): name human symbols."
+            return (
+                f"\nThe assay's symbols differ in letter case, as mouse symbols do ({seen}): name human symbols."
+            )
         return f"\nThe assay's genes look like: {seen}; signatures list approved symbols."
 
 
