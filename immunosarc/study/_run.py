@@ -21,6 +21,7 @@ from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
+from immunosarc.study._profile import profile_tables
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
@@ -48,7 +49,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     -------
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
-        follow_up, two_stage, qc, signatures, coverage, scores, associations, families, landmarks, strata_sizes,
+        follow_up, two_stage, qc, signatures, coverage, scores, cells, classes, placement, placed_change,
+        lineage, associations, families, landmarks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
         attrition``, as far as there is anything for them; and where the cohort has such rows those of
@@ -85,6 +87,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
     scored = score_panels(tumor, chosen)
     tables |= score_tables(tumor, scored)
+    tables |= profile_tables(tumor, chosen, seed)
     measured = _measured(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
