@@ -1,4 +1,4 @@
-"""Features against outcomes: association, change on treatment."""
+"""Features against outcomes: association, change on treatment, prediction."""
 
 from immunosarc.models._association import asked, associate
 from immunosarc.models._baseline import compare_biopsied, compare_change
@@ -6,6 +6,9 @@ from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
 from immunosarc.models._course import compare_course
+from immunosarc.models._cross_validate import cross_validate
+from immunosarc.models._cross_validate_pipeline import PREDICTORS
+from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._cut_point import search_cut_points
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
@@ -18,7 +21,9 @@ from immunosarc.models._transition import class_probabilities, compare_classes, 
 
 __all__ = [
     "MODELS",
+    "PREDICTORS",
     "RESPONSE_GROUPS",
+    "Prediction",
     "asked",
     "associate",
     "class_probabilities",
@@ -28,6 +33,7 @@ __all__ = [
     "compare_composition",
     "compare_course",
     "compare_timepoints",
+    "cross_validate",
     "detectability",
     "effective_sizes",
     "explained_by_group",
