@@ -12,6 +12,9 @@ from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._cut_point import search_cut_points
 from immunosarc.models._histology import explained_by_group, leave_one_group_out
 from immunosarc.models._landmark import landmark_flow
+from immunosarc.models._leakage import audit_leakage
+from immunosarc.models._locked import lock_model, read_model, write_model
+from immunosarc.models._locked_record import LockedFeature, LockedModel
 from immunosarc.models._methods import MODELS
 from immunosarc.models._resistance import progression_incidence, with_resistance
 from immunosarc.models._shift import immunogenicity_shift
@@ -23,9 +26,12 @@ __all__ = [
     "MODELS",
     "PREDICTORS",
     "RESPONSE_GROUPS",
+    "LockedFeature",
+    "LockedModel",
     "Prediction",
     "asked",
     "associate",
+    "audit_leakage",
     "class_probabilities",
     "compare_biopsied",
     "compare_change",
@@ -40,10 +46,13 @@ __all__ = [
     "immunogenicity_shift",
     "landmark_flow",
     "leave_one_group_out",
+    "lock_model",
     "pair_classes",
     "pair_timepoints",
     "progression_incidence",
+    "read_model",
     "search_cut_points",
     "sweep_landmarks",
     "with_resistance",
+    "write_model",
 ]
