@@ -252,7 +252,8 @@ class Table:
     def _coerce(self, frame: pd.DataFrame) -> pd.DataFrame:
         declared = [name for name in self.columns if name in frame.columns]
         others = [name for name in frame.columns if name not in self.columns]
-        types = {name: _DTYPES[self.columns[name].kind] for name in declared}
+        wanted = {name: _DTYPES[self.columns[name].kind] for name in declared}
+        types = {name: dtype for name, dtype in wanted.items() if frame.dtypes[name] != dtype}
         result = frame[[*declared, *others]].astype(types)
         if self.index:
             result.index = pd.Index(result.index.astype(str), name=self.index, dtype=object)
@@ -286,7 +287,10 @@ def _plainly_right(values: pd.Series, column: Column) -> bool:
         )
     if column.kind == "flag":
         return pd.api.types.is_bool_dtype(values)
-    if not isinstance(values.dtype, pd.StringDtype):
+    if not isinstance(values.dtype, pd.StringDtype) and pd.api.types.infer_dtype(values) not in (
+        "string",
+        "empty",
+    ):
         return False
     return not column.values or bool(values.dropna().isin(column.values).all())
 
