@@ -88,7 +88,7 @@ def audit_leakage(
 
     References
     ----------
-    Kapoor S, Narayanan A. 2023, doi 10.1016/j.patter.2023.100804.
+    Kapoor S, Narayanan A. 2022, doi 10.48550/arXiv.2207.07048.
 
     Examples
     --------
