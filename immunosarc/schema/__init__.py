@@ -41,6 +41,7 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._next_trial import NEXT_TRIAL
+from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -99,6 +100,7 @@ __all__ = [
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
+    "DECISION_CURVE",
     "DOSING",
     "ENDPOINTS",
     "EVENT_COUNTS",
@@ -107,6 +109,7 @@ __all__ = [
     "IMMUNE_COURSE",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
+    "LEAKAGE",
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
@@ -120,11 +123,14 @@ __all__ = [
     "PATIENTS",
     "PATIENT_FEATURES",
     "PATIENT_TOXICITY",
+    "PERFORMANCE",
     "PFS_SENSITIVITY",
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
     "POPULATIONS",
+    "PREDICTED",
+    "PREDICTIONS",
     "PURITY",
     "QC",
     "QC_LEVELS",
@@ -133,6 +139,7 @@ __all__ = [
     "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RISK_GROUPS",
     "RULE_CHANGES",
     "SAMPLES",
     "SHIFT",
