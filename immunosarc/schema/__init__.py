@@ -68,6 +68,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
+from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
     ATTRIBUTIONS,
@@ -138,6 +139,7 @@ __all__ = [
     "SIX_MONTHS_DAYS",
     "STAMPS",
     "STOP_REASONS",
+    "STRATA",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMELINE",
