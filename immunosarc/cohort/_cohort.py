@@ -176,16 +176,17 @@ class Cohort:
         kept_samples = _chosen(self.samples, samples, "sample")
         kept_samples &= self.samples["patient_id"].isin(self.patients.index[kept_patients]).to_numpy()
         ids = self.samples.index[kept_samples]
-        return Cohort(
-            patients=self.patients[kept_patients],
-            samples=self.samples[kept_samples],
-            tables={
+        parts = {
+            "patients": self.patients[kept_patients],
+            "samples": self.samples[kept_samples],
+            "tables": {
                 name: table[table["patient_id"].isin(self.patients.index[kept_patients])]
                 for name, table in self.tables.items()
             },
-            assays={name: observed(adata, ids) for name, adata in self.assays.items()},
-            provenance=self.provenance,
-        )
+            "assays": {name: observed(adata, ids) for name, adata in self.assays.items()},
+            "provenance": self.provenance,
+        }
+        return _of_checked(parts)
 
     def per_patient(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return sample features as patient features: the only way from samples to patients.
@@ -408,3 +409,11 @@ def _chosen(frame: pd.DataFrame, which: pd.Series | Iterable[str] | None, noun: 
 
 def _same_items(one: Mapping[str, Any], other: Mapping[str, Any], same: Callable[[Any, Any], bool]) -> bool:
     return set(one) == set(other) and all(same(one[name], other[name]) for name in one)
+
+
+def _of_checked(parts: Mapping[str, Any]) -> Cohort:
+    """Return a cohort of parts that a cohort held already: rows taken away leave every check true."""
+    cohort = object.__new__(Cohort)
+    for name, part in parts.items():
+        object.__setattr__(cohort, name, MappingProxyType(dict(part)) if isinstance(part, Mapping) else part)
+    return cohort

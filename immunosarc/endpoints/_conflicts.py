@@ -12,6 +12,7 @@ from immunosarc import schema
 from immunosarc.cohort import Cohort
 from immunosarc.endpoints._contradictions import contradictions
 from immunosarc.endpoints._recist import lesion_conflicts
+from immunosarc.endpoints._reported import called_twice
 from immunosarc.endpoints._visit_reasons import EXCLUDED
 from immunosarc.errors import SchemaError, raise_together
 
@@ -130,12 +131,8 @@ def _called_too_early(called: pd.DataFrame) -> list[Finding]:
 
 
 def _called_twice(called: pd.DataFrame) -> list[Finding]:
-    parts = [name for name in ("overall_response", "target_response") if name in called]
-    key = [name for name in ("patient_id", "reader", "study_day") if name in called]
-    differing = called[[*key, *parts]].drop_duplicates().dropna(subset=parts, how="all")
-    twice = differing.duplicated(key, keep="first").reindex(called.index, fill_value=False)
-    words = "day " + called["study_day"].map("{:g}".format) + " is called twice"
-    return _findings("assessments", called, twice, words)
+    who = called["patient_id"]
+    return [(str(who.iloc[row]), "assessments", float(row), words) for row, words in called_twice(called)]
 
 
 def _mixed_units(exposures: pd.DataFrame | None) -> list[Finding]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from immunosarc import schema
 from immunosarc.endpoints._lesion_conflicts import note_conflicts
-from immunosarc.endpoints._lesion_rows import MICROMETERS, LesionRows, Problems, lesion_rows
+from immunosarc.endpoints._lesion_rows import MICROMETERS, Contradiction, LesionRows, Problems, lesion_rows
 from immunosarc.endpoints._quick_check import checked_table
-from immunosarc.endpoints._reported import with_reported
+from immunosarc.endpoints._reported import called_twice, with_reported
 from immunosarc.endpoints._visit_calls import (
     CALLS,
     NONE,
@@ -161,6 +161,11 @@ def read_lesions(
     rows, problems = lesion_rows(looked, called)
     base = baseline_visits(rows)
     note_conflicts(rows, base, problems)
+    if called is not None:
+        code = {name: place for place, name in enumerate(rows.patients)}
+        for row, words in called_twice(called):
+            patient = code[called["patient_id"].iloc[row]]
+            problems.setdefault(patient, []).append(Contradiction(words, "assessments", row))
     return called, base, problems, rows
 
 

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from immunosarc.errors import SchemaError, raise_together
-
-__all__ = ["with_reported"]
+__all__ = ["called_twice", "with_reported"]
 
 _KEY = ["patient_id", "reader", "study_day"]
 _PARTS = {"target_response": "reported_target_response", "overall_response": "reported_response"}
@@ -29,16 +27,32 @@ def with_reported(visits: pd.DataFrame, called: pd.DataFrame, against_baseline: 
     """
     given = [name for name in _PARTS if name in called]
     columns = [name for name in _KEY if name in called]
-    asked = called[[*columns, *given]].astype(dict.fromkeys([*columns[:-1], *given], "string")).drop_duplicates()
-    twice = asked.duplicated(columns, keep=False)
-    lines = [f"{row.patient_id}: day {row.study_day:g} is called twice" for row in asked[twice].itertuples()]
-    raise_together(SchemaError, "table 'assessments'", list(dict.fromkeys(lines)), cure="Keep one call per visit.")
+    once = called.drop(called.index[[row for row, _ in called_twice(called)]])
+    asked = once[[*columns, *given]].astype(dict.fromkeys([*columns[:-1], *given], "string"))
+    asked = asked.drop_duplicates(columns)
     asked = asked.rename(columns={name: _PARTS[name] for name in given})
     asked = asked if "reader" in asked else asked.assign(reader=pd.array([pd.NA] * len(asked), dtype="string"))
     joined = visits.merge(asked, on=_KEY, how="left", validate="one_to_one")
     for name in _PARTS.values():
         joined[name] = joined.get(name, pd.Series(pd.NA, index=joined.index)).astype("string")
     return joined.assign(discrepancy=_discrepancies(joined, pd.Series(against_baseline, index=joined.index)))
+
+
+def called_twice(called: pd.DataFrame) -> list[tuple[int, str]]:
+    """Return position and words of every row that calls a visit otherwise than a row before it.
+
+    Parameters
+    ----------
+    called : DataFrame
+        ``schema.ASSESSMENTS``.
+    """
+    parts = [name for name in _PARTS if name in called]
+    key = [name for name in _KEY if name in called]
+    plain = called[[*key, *parts]].reset_index(drop=True)
+    plain = plain.astype(dict.fromkeys([*key[:-1], *parts], "string"))
+    distinct = plain.drop_duplicates().dropna(subset=parts, how="all") if parts else plain[:0]
+    again = distinct[distinct.duplicated(key)]
+    return [(int(row), f"day {day:g} is called twice") for row, day in again["study_day"].items()]
 
 
 def _discrepancies(visits: pd.DataFrame, against_baseline: pd.Series) -> pd.Series:

@@ -88,10 +88,20 @@ def qc(
         rows += batch_checks(cohort, outcomes, seed=seed)
     for name in names:
         wide = sample_quality(cohort, name)
+        sexless = _clinical_sex(cohort, wide["patient_id"]).isna()
         for check, concern in sample_concerns(wide, cohort).items():
-            rows += _of_check(wide, check, concern).assign(level="sample", assay=name).to_dict("records")
+            part = _of_check(wide, check, concern)
+            if check == "sex_by_expression":
+                unknown = sexless & (part["status"] == "ok")
+                part["status"] = part["status"].mask(unknown, "not assessed: the clinical table does not say it")
+            rows += part.assign(level="sample", assay=name).to_dict("records")
     table = pd.DataFrame(rows, columns=list(schema.QC.columns)) if rows else schema.QC.empty()
     return marked(schema.QC.check(table), simulated=cohort.simulated)
+
+
+def _clinical_sex(cohort: Cohort, owners: pd.Series) -> pd.Series:
+    known = cohort.patients.get("sex", pd.Series(pd.NA, index=cohort.patients.index))
+    return known.reindex(owners).set_axis(owners.index)
 
 
 def _of_check(wide: pd.DataFrame, check: str, concern: pd.Series) -> pd.DataFrame:

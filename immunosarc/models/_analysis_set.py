@@ -105,7 +105,6 @@ def analysis_set(
     """
     table = features_of_patients(table)
     outcomes = schema.OUTCOMES.check(outcomes)
-    endpoint_recorded(outcomes, endpoint)
     if not table.index.isin(outcomes.index).any():
         raise PlanError("no patient of the feature table has a row in the outcomes; derive both from one cohort.")
     everyone, outcomes = outcomes, outcomes.reindex(table.index)
@@ -116,6 +115,7 @@ def analysis_set(
         )
     if landmark_day is None and not (from_sample and endpoint.kind == "time_to_event"):
         refuse_immortal_time(timepoint, endpoint)
+    endpoint_recorded(outcomes, endpoint)
     grade = _grades(outcomes, endpoint)
     event = _events(outcomes, endpoint) if grade is None else (grade > 0).where(grade.notna())
     names = [name for name in table.columns if name not in schema.PATIENT_FEATURES.columns]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
-from immunosarc.errors import ImmortalTimeError, PlanError, UnknownNameError, did_you_mean
+from immunosarc.errors import ImmortalTimeError, PlanError, SchemaError, UnknownNameError, did_you_mean
 
 __all__ = [
     "endpoint_named",
@@ -44,10 +44,10 @@ def endpoint_recorded(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> None
 def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table checked; one that does not say when it was measured is refused with the cure."""
     if "timepoint" not in table:
-        raise PlanError(
-            "the feature table has no column 'timepoint': when a feature was measured decides what it may be "
-            "tested against. Make it with cohort.at('pre').per_patient(scores), or add timepoint (pre, on, post), "
-            "measured_day and status ('ok')."
+        raise SchemaError(
+            "table 'patient_features' has 1 problem(s):\n  - timepoint: column is missing\n"
+            "When a feature was measured decides what it may be tested against. Make the table with "
+            "cohort.at('pre').per_patient(scores), or add timepoint, measured_day and status ('ok')."
         )
     return schema.PATIENT_FEATURES.check(table)
 
@@ -138,7 +138,8 @@ def refuse_immortal_time(timepoint: str, endpoint: schema.Endpoint) -> None:
         "patient had to live progression-free long enough to be biopsied, so early events can only fall among "
         "patients without the feature (immortal time), and the test finds associations where there are none. "
         "Pass landmark_day=, the study day by which the biopsies were taken: it keeps the patients still at risk "
-        "on that day and restarts their clock. Or use the features at 'pre', or endpoint='objective_response'."
+        "on that day and restarts their clock. Or take model='cox_time_dependent' (time to an event), or the "
+        "features at 'pre', or endpoint='objective_response'."
     )
 
 

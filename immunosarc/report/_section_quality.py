@@ -105,7 +105,7 @@ def _asked(concerns: pd.DataFrame) -> Grid:
             str(row["patient_id"]),
             cell(row["timepoint"]),
             _NAMES.get(str(row["check"]), str(row["check"])),
-            cell(row["found"]) if pd.notna(row["found"]) else f"{row['value']:,.4g}",
+            cell(row["found"]) if pd.notna(row["found"]) else _short(row["value"]),
             str(row["status"]),
         ]
         for _, row in concerns.iterrows()
@@ -113,3 +113,7 @@ def _asked(concerns: pd.DataFrame) -> Grid:
     head = ["Sample", "Patient", "Timepoint", "Check", "Found", "Concern"]
     note = "Every check of every sample is in tables/qc.tsv."
     return Grid("Samples of concern", head, rows, frozenset({4}), note)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or float(value).is_integer() else f"{value:.3g}"

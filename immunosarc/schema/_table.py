@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -131,19 +130,23 @@ class Table:
         SchemaError
             When anything is missing, of the wrong kind or not allowed.
         """
-        placed = self._prepared(frame)
-        raise_together(SchemaError, f"table '{self.name}'", [str(p) for p in self.problems(placed)])
-        return self._coerce(placed)
+        table, found = self.examined(frame)
+        raise_together(SchemaError, f"table '{self.name}'", [str(problem) for problem in found])
+        return table
 
     def problems(self, frame: pd.DataFrame) -> list[Problem]:
         """Return every problem of a table; the list is empty when it is right."""
+        return self.examined(frame)[1]
+
+    def examined(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+        """Return the table with its declared types and no problem; or as it came, with every problem."""
         placed = self._prepared(frame)
-        found = self._structure_problems(placed)
-        found += self._value_problems(placed)
-        if not found:
-            coerced = self._coerce(placed)
-            found = [problem for rule in self.rules for problem in rule(coerced)]
-        return found
+        found = self._structure_problems(placed) + self._value_problems(placed)
+        if found:
+            return frame, found
+        table = self._coerce(placed)
+        found = [problem for rule in self.rules for problem in rule(table)]
+        return (frame, found) if found else (table, found)
 
     def empty(self) -> pd.DataFrame:
         """Return the table with its required columns and no rows."""
@@ -222,18 +225,19 @@ class Table:
     def _value_problems(self, frame: pd.DataFrame) -> list[Problem]:
         if frame.columns.has_duplicates:
             return []
-        plain = frame.reset_index(drop=True)
+        doubtful = {
+            name: _pandera_column(column)
+            for name, column in self.columns.items()
+            if name in frame.columns and not _plainly_right(frame[name], column)
+        }
+        if not doubtful:
+            return []
+        plain = frame[list(doubtful)].reset_index(drop=True)
         try:
-            self._pandera.validate(plain, lazy=True)
+            pa.DataFrameSchema(doubtful, strict=False).validate(plain, lazy=True)
         except pa.errors.SchemaErrors as failure:
             return self._translate(plain, failure.failure_cases)
         return []
-
-    @cached_property
-    def _pandera(self) -> pa.DataFrameSchema:
-        return pa.DataFrameSchema(
-            {name: _pandera_column(column) for name, column in self.columns.items()}, strict=False
-        )
 
     def _translate(self, frame: pd.DataFrame, cases: pd.DataFrame) -> list[Problem]:
         found = []
@@ -248,7 +252,8 @@ class Table:
     def _coerce(self, frame: pd.DataFrame) -> pd.DataFrame:
         declared = [name for name in self.columns if name in frame.columns]
         others = [name for name in frame.columns if name not in self.columns]
-        types = {name: _DTYPES[self.columns[name].kind] for name in declared}
+        wanted = {name: _DTYPES[self.columns[name].kind] for name in declared}
+        types = {name: dtype for name, dtype in wanted.items() if frame.dtypes[name] != dtype}
         result = frame[[*declared, *others]].astype(types)
         if self.index:
             result.index = pd.Index(result.index.astype(str), name=self.index, dtype=object)
@@ -267,6 +272,27 @@ def _blank_cells(values: pd.Series) -> NDArray[np.bool_]:
 
 def _positions(mask: pd.Series) -> tuple[int, ...]:
     return tuple(int(i) for i in mask.to_numpy(dtype=bool).nonzero()[0])
+
+
+def _plainly_right(values: pd.Series, column: Column) -> bool:
+    """Say whether a column is right at a glance; only the others need pandera, which is slow for small tables."""
+    if column.filled and values.isna().any():
+        return False
+    if column.kind == "number":
+        if not pd.api.types.is_float_dtype(values) and not pd.api.types.is_integer_dtype(values):
+            return False
+        known = values.dropna()
+        return (column.low is None or bool((known >= column.low).all())) and (
+            column.high is None or bool((known <= column.high).all())
+        )
+    if column.kind == "flag":
+        return pd.api.types.is_bool_dtype(values)
+    if not isinstance(values.dtype, pd.StringDtype) and pd.api.types.infer_dtype(values) not in (
+        "string",
+        "empty",
+    ):
+        return False
+    return not column.values or bool(values.dropna().isin(column.values).all())
 
 
 def _pandera_column(column: Column) -> pa.Column:

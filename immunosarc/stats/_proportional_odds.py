@@ -72,8 +72,8 @@ def proportional_odds(
     Examples
     --------
     >>> import numpy as np
-    >>> score = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0], [7.0]])
-    >>> fits = proportional_odds(score, [0, 1, 0, 2, 1, 2, 3])
+    >>> score = np.arange(10.0)[:, None]
+    >>> fits = proportional_odds(score, [0, 1, 0, 2, 1, 2, 0, 2, 3, 3])
     >>> bool(fits.conf_low[0] > 0), fits.status[0]
     (True, 'ok')
     """

@@ -59,6 +59,30 @@ def test_cyt_change(study: Study, group: str, n: int, median: float, shift: floa
     assert 1 / 1.5 <= row["p_value"] / p <= 1.5
 
 
+def test_what_is_left_after_counting_the_panel(study: Study) -> None:
+    """Two planned scores on treatment survive their panel of two; nothing in the catalog of 109 does."""
+    table = study["associations"].set_index(["family", "feature"])
+    primary = "on/objective_response/mann_whitney/primary"
+    assert table.loc[(primary, "cyt_mean_log2"), "p_maxt"] == pytest.approx(0.013, abs=0.004)
+    assert table.loc[(primary, "tis_mean_z"), "p_maxt"] == pytest.approx(0.037, abs=0.006)
+    before = table.loc["pre/objective_response/mann_whitney/primary", "p_maxt"]
+    assert before.to_numpy() == pytest.approx([0.266, 0.298], abs=0.02)
+    smallest = study["families"].set_index("family")["smallest_p_maxt"]
+    assert (smallest[smallest.index.str.endswith("/catalog")] > 0.05).all()
+    changes = study["changes"].query("feature == 'cyt_mean_log2'").set_index("group")["p_maxt"]
+    assert changes["CR/PR"] == pytest.approx(0.039, abs=0.008)
+    assert changes["SD"] < 0.005
+    assert changes["PD"] == pytest.approx(0.28, abs=0.03)
+
+
+def test_t_cell_genes_rise_beyond_what_loss_of_tumor_explains(study: Study) -> None:
+    rows = study["adjusted_changes"].query("group == 'all' and feature == 'cyt_mean_log2'").set_index("adjustment")
+    assert rows["n"].tolist() == [43, 43]
+    assert rows.loc["none", "estimate"] == pytest.approx(0.87, abs=0.02)
+    assert rows.loc["balance", "estimate"] == pytest.approx(0.39, abs=0.02)
+    assert rows.loc["balance", "p_maxt"] < 0.01
+
+
 def test_cyt_agrees_with_an_independent_computation(study: Study) -> None:
     pair = pd.concat([study["scores"]["cyt_mean_log2"], study.cohort.samples["iatlas_cyt"]], axis=1).dropna()
     assert len(pair) == 101

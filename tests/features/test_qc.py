@@ -173,6 +173,18 @@ def test_every_check_of_every_sample_has_a_row_with_a_status() -> None:
     assert set(sexes["status"]) == {"ok"}
 
 
+def test_sex_that_nobody_recorded_is_not_called_right() -> None:
+    cohort = _cohort()
+    sexes = cohort.patients["sex"].mask(cohort.patients.index == "P1")
+    table = qc(ims.Cohort(cohort.patients.assign(sex=sexes), cohort.samples, assays=cohort.assays))
+    rows = _rows(table, "sex_by_expression").set_index("patient_id")
+    assert set(rows.loc["P1", "status"]) == {"not assessed: the clinical table does not say it"}
+    assert set(rows.drop(index="P1")["status"]) == {"ok"}
+    none = qc(ims.Cohort(cohort.patients.drop(columns="sex"), cohort.samples, assays=cohort.assays))
+    assert set(_rows(none, "sex_by_expression")["status"]) == {"not assessed: the clinical table does not say it"}
+    assert _rows(none, "sex_by_expression")["found"].notna().all()
+
+
 def _batched(cohort: ims.Cohort, batch: list[str | None]) -> ims.Cohort:
     return ims.Cohort(cohort.patients, cohort.samples.assign(batch=batch), assays=cohort.assays)
 
