@@ -54,6 +54,7 @@ from immunosarc.schema._recist import (
     RESPONSE_COURSE,
     RULE_CHANGES,
 )
+from immunosarc.schema._replication import COHORT_EFFECTS, POOLED_EFFECTS, WITHOUT_COHORT
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -95,6 +96,7 @@ __all__ = [
     "CHANGE",
     "CLASSES",
     "CLASS_CHANGE",
+    "COHORT_EFFECTS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
@@ -124,6 +126,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POOLED_EFFECTS",
     "POPULATIONS",
     "PURITY",
     "QC",
@@ -151,6 +154,7 @@ __all__ = [
     "TUMOR_CHANGE",
     "UNITS",
     "VISIT_RESPONSES",
+    "WITHOUT_COHORT",
     "Column",
     "Endpoint",
     "Problem",

@@ -3,6 +3,7 @@
 from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._lock import lock
 from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
+from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
 
@@ -11,10 +12,12 @@ __all__ = [
     "Hypothesis",
     "Panel",
     "Plan",
+    "Replication",
     "Study",
     "check",
     "checked_cohort",
     "lock",
     "plan_for",
+    "replicate",
     "run",
 ]
