@@ -56,6 +56,7 @@ from immunosarc.schema._recist import (
     RESPONSE_COURSE,
     RULE_CHANGES,
 )
+from immunosarc.schema._replication import COHORT_EFFECTS, POOLED_EFFECTS, WITHOUT_COHORT
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -70,6 +71,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
+from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
     ATTRIBUTIONS,
@@ -96,6 +98,7 @@ __all__ = [
     "CHANGE",
     "CLASSES",
     "CLASS_CHANGE",
+    "COHORT_EFFECTS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
@@ -128,6 +131,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POOLED_EFFECTS",
     "POPULATIONS",
     "PREDICTED",
     "PREDICTIONS",
@@ -146,6 +150,7 @@ __all__ = [
     "SIX_MONTHS_DAYS",
     "STAMPS",
     "STOP_REASONS",
+    "STRATA",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMELINE",
@@ -158,6 +163,7 @@ __all__ = [
     "UNITS",
     "VARIANTS",
     "VISIT_RESPONSES",
+    "WITHOUT_COHORT",
     "Column",
     "Endpoint",
     "Problem",

@@ -27,7 +27,7 @@ from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
 from immunosarc.study._trial import trial_tables
 
-__all__ = ["run"]
+__all__ = ["associations_of", "measured_features", "run"]
 
 _log = logging.getLogger("immunosarc")
 _STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
@@ -88,9 +88,9 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     scored = score_panels(tumor, chosen)
     tables |= score_tables(tumor, scored)
     tables |= profile_tables(tumor, chosen, seed)
-    measured = _measured(tumor, chosen, scored)
+    measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
-    tables["associations"] = stamp_rows(_associations(cohort, chosen, outcomes, measured, seed), chosen, stamp)
+    tables["associations"] = stamp_rows(associations_of(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["families"] = _families(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
@@ -124,7 +124,9 @@ def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.Da
     return pd.concat(curves, ignore_index=True) if curves else schema.SURVIVAL_CURVE.empty()
 
 
-def _measured(cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]) -> dict[str, dict[str, pd.DataFrame]]:
+def measured_features(
+    cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]
+) -> dict[str, dict[str, pd.DataFrame]]:
     """Patient features by timepoint and panel, for the planned timepoints that have samples."""
     present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
     return {
@@ -145,13 +147,14 @@ def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFram
     ]
 
 
-def _associations(
+def associations_of(
     cohort: Cohort,
     plan: Plan,
     outcomes: pd.DataFrame,
     measured: Mapping[str, Mapping[str, pd.DataFrame]],
     seed: int,
 ) -> pd.DataFrame:
+    """Put every planned question to every panel."""
     parts = []
     for test in plan.tests():
         for panel, table in measured.get(test.timepoint, {}).items():
