@@ -238,7 +238,7 @@ ADVERSE_EVENTS = _long(
     "adverse_events",
     study_day=Column("number", f"onset; {_DAY}"),
     term=Column("text", "CTCAE term", required=True, filled=True),
-    grade=Column("number", "CTCAE grade", required=True, filled=True, low=1, high=5),
+    grade=Column("number", "CTCAE grade, 1 to 5", required=True, filled=True),
     end_day=Column("number", f"end; {_DAY}"),
     related=Column("flag", "related to any study drug; derived from related_to when absent"),
     related_to=Column("text", "the drugs it is attributed to, separated by semicolons; 'none' = to no drug"),
