@@ -29,6 +29,7 @@ from immunosarc.schema._clinical import (
     SAMPLES,
     STOP_REASONS,
     TIMEPOINTS,
+    VARIANTS,
     VISIT_RESPONSES,
 )
 from immunosarc.schema._cut_point import CUT_POINT
@@ -40,6 +41,7 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._next_trial import NEXT_TRIAL
+from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -54,6 +56,7 @@ from immunosarc.schema._recist import (
     RESPONSE_COURSE,
     RULE_CHANGES,
 )
+from immunosarc.schema._replication import COHORT_EFFECTS, POOLED_EFFECTS, WITHOUT_COHORT
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -68,6 +71,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
+from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
     ATTRIBUTIONS,
@@ -94,10 +98,12 @@ __all__ = [
     "CHANGE",
     "CLASSES",
     "CLASS_CHANGE",
+    "COHORT_EFFECTS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
+    "DECISION_CURVE",
     "DOSING",
     "ENDPOINTS",
     "EVENT_COUNTS",
@@ -106,6 +112,7 @@ __all__ = [
     "IMMUNE_COURSE",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
+    "LEAKAGE",
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
@@ -119,11 +126,15 @@ __all__ = [
     "PATIENTS",
     "PATIENT_FEATURES",
     "PATIENT_TOXICITY",
+    "PERFORMANCE",
     "PFS_SENSITIVITY",
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POOLED_EFFECTS",
     "POPULATIONS",
+    "PREDICTED",
+    "PREDICTIONS",
     "PURITY",
     "QC",
     "QC_LEVELS",
@@ -132,12 +143,14 @@ __all__ = [
     "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RISK_GROUPS",
     "RULE_CHANGES",
     "SAMPLES",
     "SHIFT",
     "SIX_MONTHS_DAYS",
     "STAMPS",
     "STOP_REASONS",
+    "STRATA",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMELINE",
@@ -148,7 +161,9 @@ __all__ = [
     "TRANSITION",
     "TUMOR_CHANGE",
     "UNITS",
+    "VARIANTS",
     "VISIT_RESPONSES",
+    "WITHOUT_COHORT",
     "Column",
     "Endpoint",
     "Problem",

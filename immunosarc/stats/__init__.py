@@ -51,8 +51,23 @@ from immunosarc.stats._maxstat import (
 )
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
+from immunosarc.stats._penalized import (
+    PenalizedPath,
+    log_partial_likelihood,
+    penalized_cox,
+    penalized_logistic,
+)
 from immunosarc.stats._permutation import permute_within, rank_sum_null
 from immunosarc.stats._pooling import Pooled, pool_effects, replication_bayes_factor
+from immunosarc.stats._prediction import (
+    NetBenefit,
+    area_under_curve,
+    brier,
+    concordance,
+    net_benefit,
+    optimism,
+    point_632_plus,
+)
 from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
 from immunosarc.stats._proportional_hazards import HazardDrift, proportional_hazards
@@ -92,8 +107,10 @@ __all__ = [
     "Look",
     "MarginalHomogeneity",
     "MaximallySelected",
+    "NetBenefit",
     "OneSampleSize",
     "Operating",
+    "PenalizedPath",
     "Pooled",
     "PredictiveLooks",
     "ResponseToxicity",
@@ -105,11 +122,14 @@ __all__ = [
     "adjusted_change",
     "admissible_weights",
     "ancova",
+    "area_under_curve",
     "auc_as_log_odds_ratio",
     "auc_null_error",
     "benjamini_hochberg",
     "binomial_p_greater",
+    "brier",
     "clopper_pearson",
+    "concordance",
     "counts_per_million",
     "cox",
     "cumulative_incidence",
@@ -134,6 +154,7 @@ __all__ = [
     "linear_score_statistic",
     "log2_plus_one",
     "log_cpm",
+    "log_partial_likelihood",
     "log_rank",
     "log_rank_lakatos",
     "log_rank_schoenfeld",
@@ -145,11 +166,16 @@ __all__ = [
     "marginal_homogeneity",
     "maximally_selected",
     "median_split",
+    "net_benefit",
     "noise_ceiling",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
     "operating_characteristics",
+    "optimism",
+    "penalized_cox",
+    "penalized_logistic",
     "permute_within",
+    "point_632_plus",
     "poisson_rate",
     "pool_effects",
     "predictive_looks",
