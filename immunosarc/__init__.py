@@ -19,6 +19,7 @@ _WHERE = {
     "Plan": "study",
     "Study": "study",
     "run": "study",
+    "replicate": "study",
     "check": "study",
     "lock": "study",
 }

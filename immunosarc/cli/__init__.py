@@ -12,6 +12,8 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _score,
     _classify,
     _associate,
+    _stratify,
+    _design,
 )
 from immunosarc.cli._app import app, main
 

@@ -29,6 +29,7 @@ from immunosarc.schema._clinical import (
     SAMPLES,
     STOP_REASONS,
     TIMEPOINTS,
+    VARIANTS,
     VISIT_RESPONSES,
 )
 from immunosarc.schema._cut_point import CUT_POINT
@@ -55,6 +56,7 @@ from immunosarc.schema._recist import (
     RESPONSE_COURSE,
     RULE_CHANGES,
 )
+from immunosarc.schema._replication import COHORT_EFFECTS, POOLED_EFFECTS, WITHOUT_COHORT
 from immunosarc.schema._results import (
     ASSOCIATION,
     ATTRITION,
@@ -69,6 +71,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
+from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
     ATTRIBUTIONS,
@@ -95,6 +98,7 @@ __all__ = [
     "CHANGE",
     "CLASSES",
     "CLASS_CHANGE",
+    "COHORT_EFFECTS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
@@ -127,6 +131,7 @@ __all__ = [
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
+    "POOLED_EFFECTS",
     "POPULATIONS",
     "PREDICTED",
     "PREDICTIONS",
@@ -145,6 +150,7 @@ __all__ = [
     "SIX_MONTHS_DAYS",
     "STAMPS",
     "STOP_REASONS",
+    "STRATA",
     "SUMMARY",
     "SURVIVAL_CURVE",
     "TIMELINE",
@@ -155,7 +161,9 @@ __all__ = [
     "TRANSITION",
     "TUMOR_CHANGE",
     "UNITS",
+    "VARIANTS",
     "VISIT_RESPONSES",
+    "WITHOUT_COHORT",
     "Column",
     "Endpoint",
     "Problem",

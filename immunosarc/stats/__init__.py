@@ -23,7 +23,9 @@ from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
 from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
+from immunosarc.stats._fisher import fisher_exact
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._graded_scores import graded_scores
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
     Enrollment,
@@ -68,6 +70,7 @@ from immunosarc.stats._prediction import (
 )
 from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
+from immunosarc.stats._proportional_hazards import HazardDrift, proportional_hazards
 from immunosarc.stats._proportional_odds import proportional_odds
 from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
 from immunosarc.stats._rank_sums import rank_sum_statistic
@@ -99,6 +102,7 @@ __all__ = [
     "CumulativeIncidence",
     "Enrollment",
     "Fits",
+    "HazardDrift",
     "KaplanMeier",
     "Look",
     "MarginalHomogeneity",
@@ -139,6 +143,8 @@ __all__ = [
     "event_probability",
     "firth_cox",
     "firth_logistic",
+    "fisher_exact",
+    "graded_scores",
     "hodges_lehmann",
     "hothorn_lausen",
     "kaplan_meier",
@@ -174,6 +180,7 @@ __all__ = [
     "pool_effects",
     "predictive_looks",
     "predictive_probability",
+    "proportional_hazards",
     "proportional_odds",
     "rank_correlation",
     "rank_correlation_null",

@@ -3,18 +3,25 @@
 from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._lock import lock
 from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
+from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
+from immunosarc.study._trial import trial_tables
+from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
     "FeatureSpec",
     "Hypothesis",
     "Panel",
     "Plan",
+    "Replication",
     "Study",
+    "TwoStage",
     "check",
     "checked_cohort",
     "lock",
     "plan_for",
+    "replicate",
     "run",
+    "trial_tables",
 ]
