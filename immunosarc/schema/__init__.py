@@ -39,6 +39,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
@@ -109,6 +110,7 @@ __all__ = [
     "IMMUNE_COURSE",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
+    "LEDGER",
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
