@@ -39,12 +39,39 @@ def test_rows_in_endpoints_out(manifest: Path, tmp_path: Path, capsys) -> None:
     names = {path.stem for path in folder.glob("*.tsv")}
     wanted = {"outcomes", "summary", "populations", "visits", "course", "tumor_change", "timeline", "event_counts"}
     assert wanted | {"toxicity", "patient_toxicity", "adrs", "adtr", "adtte"} <= names
+    assert {"toxicity_rates", "dosing", "resistance", "immune_visits", "immune_course"} <= names
+    assert {"pfs_sensitivity", "follow_up", "progression_incidence"} <= names
+    shares = pd.read_csv(folder / "pfs_sensitivity.tsv", sep="\t")
+    shown = shares[(shares["stratum"] == "all") & shares["method"].str.startswith("binomial, evaluable")]
+    assert shown[["t_days", "n_free", "n"]].to_numpy().tolist() == [[168, 17, 28], [182, 13, 28], [183, 13, 28]]
     summary = pd.read_csv(folder / "summary.tsv", sep="\t").set_index(["measure", "stratum"])
     assert summary.loc[("objective_response", "all"), ["n_events", "n"]].tolist() == [10, 30]
     assert summary.loc[("pfs6", "all"), ["n_events", "n"]].tolist() == [13, 28]
     assert summary.loc[("objective_response", "1"), ["n_events", "n"]].tolist() == [9, 16]
     about = json.loads((folder / "adtte.json").read_text())
     assert {"column": "CNSR", "type": "float64", "meaning": "0 = event, 1 = censored"} in about["columns"]
+
+
+def test_the_plan_of_the_manifest_says_design_rules_and_conflicts(manifest: Path, tmp_path: Path, capsys) -> None:
+    plan = '[plan]\ntwo_stage = { r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }\nrule_set = "every_event/1"\n'
+    manifest.write_text(manifest.read_text() + plan)
+    assert call("endpoints", manifest, "--out", tmp_path / "out") == 0
+    table = pd.read_csv(tmp_path / "out" / "tables" / "two_stage.tsv", sep="\t")
+    assert table["measure"].tolist() == ["pfs6", "pfs6_two_stage"]
+    outcomes = pd.read_csv(tmp_path / "out" / "tables" / "outcomes.tsv", sep="\t")
+    assert outcomes["rule_set"].str.contains("every_event/1").all()
+    file = manifest.with_name("adverse_events.tsv")
+    rows = pd.read_csv(file, sep="\t")
+    rows.assign(grade=rows["grade"].mask(rows.index == 0, 6)).to_csv(file, sep="\t", index=False)
+    capsys.readouterr()
+    assert call("endpoints", manifest, "--out", tmp_path / "second") == 2
+    first = rows["patient_id"].iloc[0]
+    assert f"{first}: grade 6, CTCAE has 1 to 5 (table 'adverse_events', row 0)" in capsys.readouterr().err
+    options = ("--on-conflict", "exclude_patient")
+    assert call("endpoints", manifest, "--out", tmp_path / "second", *options) == 0
+    outcomes = pd.read_csv(tmp_path / "second" / "tables" / "outcomes.tsv", sep="\t").set_index("patient_id")
+    assert outcomes["pfs_status"].str.startswith("excluded: grade 6").sum() == 1
+    assert outcomes.loc[first, "os_status"] == "excluded: grade 6, CTCAE has 1 to 5"
 
 
 def test_what_cannot_be_done_is_one_message(manifest: Path, tmp_path: Path, capsys) -> None:

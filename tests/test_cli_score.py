@@ -97,6 +97,36 @@ def test_score_reads_ones_own_sets(trial: Path, tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "p").exists()
 
 
+def test_score_writes_cell_types_and_keeps_scores_and_fractions_apart(
+    trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adata = ims.load_cohort(trial)["rna"]
+    values = np.random.default_rng(1).gamma(1.0, 50.0, (adata.n_vars, 3)).round(2)
+    pure = pd.DataFrame(values, index=pd.Index(adata.var_names, name="ID"), columns=["B", "T", "M"])
+    pure.to_csv(tmp_path / "pure.tsv", sep="\t")
+    (tmp_path / "mrna.tsv").write_text("B\t1.0\nT\t2.0\nM\t4.0\n")
+    out, files = (
+        tmp_path / "out",
+        ("--cell-profiles", tmp_path / "pure.tsv", "--mrna-scaling", tmp_path / "mrna.tsv"),
+    )
+    how = ("--method", "mean_log2", "--cell-method", "nnls", *files)
+    assert call("score", trial, "--out", out, *how, "--seed", "3") == 0
+    scores, fractions = table(out, "cells"), table(out, "cell_fractions")
+    assert set(scores["method"]) == {"mcp_counter", "danaher"}
+    assert set(scores["output"]) == {"cell_score"}
+    assert set(fractions["output"]) == {"cell_fraction"}
+    profiles = ims.features.read_cell_profiles(tmp_path / "pure.tsv", mrna_scaling=tmp_path / "mrna.tsv")
+    expected = ims.features.deconvolve(adata, "nnls", reference=profiles, seed=3)
+    for column in ("value", "conf_low", "conf_high"):
+        np.testing.assert_allclose(fractions[column], expected[column].astype(float), rtol=1e-9)
+    capsys.readouterr()
+    assert call("score", trial, "--out", tmp_path / "x", *how, "--cell-method", "danaher") == 2
+    assert "gives scores" in capsys.readouterr().err
+    assert call("score", trial, "--out", tmp_path / "x", "--mrna-scaling", tmp_path / "mrna.tsv") == 2
+    assert "belongs to --cell-profiles" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
 def test_classify_writes_classes_places_and_changes(trial: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert call("classify", trial, "--out", out, "--guard", "declared") == 0

@@ -14,7 +14,18 @@ import typer
 from immunosarc import __version__
 from immunosarc.errors import ImmunosarcError
 
-__all__ = ["AllowColumn", "DataRoot", "Manifest", "Out", "Seed", "app", "command_app", "main", "progress"]
+__all__ = [
+    "AllowColumn",
+    "DataRoot",
+    "Manifest",
+    "OnConflict",
+    "Out",
+    "Seed",
+    "app",
+    "command_app",
+    "main",
+    "progress",
+]
 
 command_app = typer.Typer(
     name="immunosarc",
@@ -40,6 +51,13 @@ AllowColumn = Annotated[
     typer.Option(
         help="A column that looks as if it named persons, and does not: the privacy gate lets it through and the "
         "provenance says so. May be given several times."
+    ),
+]
+OnConflict = Annotated[
+    str | None,
+    typer.Option(
+        help="What rows that contradict each other do: 'raise' stops with all of them, 'exclude_patient' leaves "
+        "the patient without result and says why. The manifest's plan unless given, else 'raise'."
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the permutations. Same input, same seed, same tables.")]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, Out, command_app, progress
+from immunosarc.cli._app import DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.errors import CoverageError, ImmunosarcError
 
 if TYPE_CHECKING:
+    import anndata
     import pandas as pd
 
     from immunosarc.cohort import Cohort
@@ -37,9 +40,20 @@ def score(
     cinsarc_centroids: Annotated[
         Path | None, typer.Option(help="Table of gene, C1 and C2: the centroids of CINSARC.")
     ] = None,
+    cell_profiles: Annotated[
+        Path | None,
+        typer.Option(help="Table of genes by pure cell types (such as TIL10): adds fractions of cell types."),
+    ] = None,
+    cell_method: Annotated[
+        str, typer.Option(help="How fractions are found: 'quantiseq' (TPM) or 'nnls'.")
+    ] = "quantiseq",
+    mrna_scaling: Annotated[
+        Path | None, typer.Option(help="Table of cell type and mRNA content, without header; else shares of mRNA.")
+    ] = None,
     min_coverage: Annotated[
         float, typer.Option(min=0, max=1, help="Share of a signature's genes that the assay must have.")
     ] = 0.8,
+    seed: Seed = 0,
 ) -> None:
     """Score every sample on every signature, say why where there is no score, and what each depends on."""
     with progress("loading the cohort"):
@@ -58,7 +72,24 @@ def score(
         }
         if "histology" in cohort.patients:
             tables["lineage"] = ims.features.lineage_guard(cohort[assay], _histology(cohort), sets, **how)
-        facts = {**how, "assay": assay, "scoring": scores.attrs["scoring"], "provenance": dict(cohort.provenance)}
+        tables |= _cells(cohort[assay], min_coverage)
+        if cell_profiles is not None:
+            tables["cell_fractions"] = ims.features.deconvolve(
+                cohort[assay],
+                _of_fractions(cell_method),
+                reference=ims.features.read_cell_profiles(cell_profiles, mrna_scaling=mrna_scaling),
+                min_coverage=min_coverage,
+                seed=seed,
+            )
+        elif mrna_scaling is not None:
+            raise ImmunosarcError("--mrna-scaling belongs to --cell-profiles: give both")
+        facts = {
+            **how,
+            "seed": seed,
+            "assay": assay,
+            "scoring": scores.attrs["scoring"],
+            "provenance": dict(cohort.provenance),
+        }
         written = ims.report.write_tables(
             tables, out, title=f"Scores of {cohort.name}", about=facts, simulated=cohort.simulated
         )
@@ -67,3 +98,27 @@ def score(
 
 def _histology(cohort: Cohort) -> pd.Series:
     return cohort.samples["patient_id"].map(cohort.patients["histology"])
+
+
+def _cells(adata: anndata.AnnData, min_coverage: float) -> dict[str, pd.DataFrame]:
+    """Marker scores of cell types; nothing where an assay has the markers of none."""
+    import pandas as pd
+
+    import immunosarc as ims
+
+    found = []
+    for method in ("mcp_counter", "danaher"):
+        with contextlib.suppress(CoverageError):
+            found.append(ims.features.deconvolve(adata, method, min_coverage=min_coverage))
+    return {"cells": pd.concat(found, ignore_index=True)} if found else {}
+
+
+def _of_fractions(method: str) -> str:
+    import immunosarc as ims
+
+    record = ims.features.DECONVOLUTION[method]
+    if record.output != "cell_fraction":
+        raise ImmunosarcError(
+            f"--cell-method {method} gives scores, which are written anyway; fractions: quantiseq, nnls"
+        )
+    return method

@@ -26,7 +26,7 @@ from immunosarc.cohort._assay import (
     sample_ids,
     storable,
 )
-from immunosarc.cohort._links import checked, link_problems, provenance_problems
+from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
 from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
@@ -180,7 +180,11 @@ class Cohort:
             "patients": self.patients[kept_patients],
             "samples": self.samples[kept_samples],
             "tables": {
-                name: table[table["patient_id"].isin(self.patients.index[kept_patients])]
+                name: table[
+                    table["sample_id"].isin(ids)
+                    if names_samples(name)
+                    else table["patient_id"].isin(self.patients.index[kept_patients])
+                ]
                 for name, table in self.tables.items()
             },
             "assays": {name: observed(adata, ids) for name, adata in self.assays.items()},

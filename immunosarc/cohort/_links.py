@@ -12,7 +12,7 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.cohort._assay import sample_ids
 
-__all__ = ["checked", "link_problems", "provenance_problems"]
+__all__ = ["checked", "link_problems", "names_samples", "provenance_problems"]
 
 _SHOWN = 5
 
@@ -35,10 +35,28 @@ def link_problems(
     for name, frame in {"samples": samples, **tables}.items():
         unknown = frame.loc[~frame["patient_id"].isin(patients.index), "patient_id"]
         problems += _unknown(f"table '{name}'", "patient", unknown)
+    for name in filter(names_samples, tables):
+        problems += _of_other_samples(name, tables[name], samples)
     for name, adata in assays.items():
         ids = pd.Series(sample_ids(adata), dtype=object)
         problems += _unknown(f"assay '{name}'", "sample", ids[~ids.isin(samples.index)])
     return problems
+
+
+def _of_other_samples(name: str, table: pd.DataFrame, samples: pd.DataFrame) -> list[str]:
+    """Return the samples that a long table names and the cohort lacks, or has of another patient."""
+    ids = table["sample_id"]
+    owner = ids.map(samples["patient_id"])
+    problems = _unknown(f"table '{name}'", "sample", ids[~ids.isin(samples.index)])
+    other = list(dict.fromkeys(ids[owner.notna() & (owner != table["patient_id"])]))
+    if other:
+        problems.append(f"table '{name}': sample {other[:_SHOWN]} is of another patient in the samples table")
+    return problems
+
+
+def names_samples(table: str) -> bool:
+    """Return whether each row of a long table is of a sample, and not only of a patient."""
+    return "sample_id" in schema.LONG_TABLES[table].columns
 
 
 def _unknown(where: str, what: str, ids: pd.Series) -> list[str]:

@@ -11,8 +11,10 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.cohort import Cohort
 from immunosarc.endpoints._contradictions import contradictions
+from immunosarc.endpoints._dosing import mixed_units
 from immunosarc.endpoints._recist import lesion_conflicts
 from immunosarc.endpoints._reported import called_twice
+from immunosarc.endpoints._toxicity import wrong_grades
 from immunosarc.endpoints._visit_reasons import EXCLUDED
 from immunosarc.errors import SchemaError, raise_together
 
@@ -35,7 +37,7 @@ def find_conflicts(cohort: Cohort) -> pd.DataFrame:
     Looked for: dates of a patient that exclude each other; anything after death or after the data
     cut; a response called on or before the first day of treatment; two calls of one visit; two sizes
     of one lesion on one day by one reader; lesions that the baseline does not have; sizes not in mm;
-    doses of one drug in several units.
+    doses of one drug in several units; grades that CTCAE does not have.
 
     Parameters
     ----------
@@ -82,10 +84,12 @@ def beside_lesions(cohort: Cohort) -> list[Finding]:
     found = of_patients(patients)
     called = cohort.tables.get("assessments")
     if called is not None:
-        found += _called_too_early(called) + _called_twice(called)
+        found += _called_too_early(called) + _at_rows("assessments", called, called_twice(called))
     for name, table in cohort.tables.items():
         found += _too_late(name, table, patients)
-    return found + _mixed_units(cohort.tables.get("exposures"))
+    events, doses = cohort.tables.get("adverse_events"), cohort.tables.get("exposures")
+    found += [] if events is None else _at_rows("adverse_events", events, wrong_grades(events))
+    return found + ([] if doses is None else _at_rows("exposures", doses, mixed_units(doses)))
 
 
 def of_patients(patients: pd.DataFrame) -> list[Finding]:
@@ -130,19 +134,9 @@ def _called_too_early(called: pd.DataFrame) -> list[Finding]:
     return _findings("assessments", called, early, words + ", before there was anything to compare")
 
 
-def _called_twice(called: pd.DataFrame) -> list[Finding]:
-    who = called["patient_id"]
-    return [(str(who.iloc[row]), "assessments", float(row), words) for row, words in called_twice(called)]
-
-
-def _mixed_units(exposures: pd.DataFrame | None) -> list[Finding]:
-    if exposures is None or "dose_unit" not in exposures:
-        return []
-    unit = exposures["dose_unit"]
-    usual = unit.groupby(exposures["drug"]).transform("first")
-    other = unit.notna() & (unit != usual)
-    words = "dose of " + exposures["drug"] + " in " + unit + ", other doses in " + usual
-    return _findings("exposures", exposures, other, words)
+def _at_rows(name: str, table: pd.DataFrame, wrong: Iterable[tuple[int, str]]) -> list[Finding]:
+    who = table["patient_id"]
+    return [(str(who.iloc[row]), name, float(row), words) for row, words in wrong]
 
 
 def refuse(conflicts: Iterable[Finding]) -> None:

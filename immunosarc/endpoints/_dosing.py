@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from immunosarc import schema
+from immunosarc.endpoints._wrong_rows import by_patient, refuse_rows
 from immunosarc.errors import SchemaError, raise_together
 
-__all__ = ["administrations", "derive_dosing"]
+__all__ = ["administrations", "derive_dosing", "mixed_units"]
 
 
 def administrations(exposures: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +27,12 @@ def administrations(exposures: pd.DataFrame) -> pd.DataFrame:
     return doses[~(doses["dose"] == 0)] if "dose" in doses else doses
 
 
-def derive_dosing(exposures: pd.DataFrame, *, dosing_interval_days: int | Mapping[str, int] = 21) -> pd.DataFrame:
+def derive_dosing(
+    exposures: pd.DataFrame,
+    *,
+    dosing_interval_days: int | Mapping[str, int] = 21,
+    on_conflict: Literal["raise", "exclude_patient"] = "raise",
+) -> pd.DataFrame:
     r"""Give for each patient and drug the doses, the cumulative dose, and the share of the planned intensity.
 
     Relative dose intensity is :math:`\frac{\sum \text{given} / e}{\bar p / i}`: what was given per day
@@ -40,6 +47,9 @@ def derive_dosing(exposures: pd.DataFrame, *, dosing_interval_days: int | Mappin
         ``schema.EXPOSURES``; a dose of 0 was left out and counts as planned only.
     dosing_interval_days : int or mapping of str to int
         Days from one planned dose to the next, the same for all drugs or by drug.
+    on_conflict : {"raise", "exclude_patient"}
+        What to do with doses of a drug in another unit than its first one: stop with all of them, or leave
+        every value of the patient missing, with that status.
 
     Returns
     -------
@@ -71,7 +81,9 @@ def derive_dosing(exposures: pd.DataFrame, *, dosing_interval_days: int | Mappin
         doses if "dose_unit" in doses else doses.assign(dose_unit=pd.array([pd.NA] * len(doses), dtype="string"))
     )
     interval = _intervals(doses, dosing_interval_days)
-    _refuse_mixed_units(doses)
+    wrong = by_patient(doses, mixed_units(doses))
+    if on_conflict == "raise":
+        refuse_rows("exposures", doses, mixed_units(doses), cure="Convert the doses of a drug to one unit.")
     given = doses["dose"] != 0
     key = [doses["patient_id"], doses["drug"]]
     by_pair = doses.assign(given=given, day=doses["study_day"].where(given)).groupby(key, sort=False)
@@ -85,7 +97,18 @@ def derive_dosing(exposures: pd.DataFrame, *, dosing_interval_days: int | Mappin
     planned_per_day = table["planned_dose"] / by_pair.size() / every
     table["relative_dose_intensity"] = table["cumulative_dose"] / table["exposure_days"] / planned_per_day
     table["status"] = _status(table)
-    return schema.DOSING.check(table.reset_index()[list(schema.DOSING.columns)])
+    table = _without(table.reset_index()[list(schema.DOSING.columns)], wrong)
+    return schema.DOSING.check(table)
+
+
+def _without(table: pd.DataFrame, wrong: Mapping[str, str]) -> pd.DataFrame:
+    """Return the table with nothing but the reason for patients whose doses contradict each other."""
+    if not wrong:
+        return table
+    why = table["patient_id"].map(wrong)
+    values = [name for name in table if name not in ("patient_id", "drug", "status")]
+    kept = table[values].where(why.isna(), axis=0)
+    return table.assign(**kept, status=table["status"].mask(why.notna(), why))
 
 
 def _over_day_zero(table: pd.DataFrame) -> pd.Series:
@@ -102,16 +125,23 @@ def _intervals(doses: pd.DataFrame, interval: int | Mapping[str, int]) -> dict[s
     return dict(interval)
 
 
-def _refuse_mixed_units(doses: pd.DataFrame) -> None:
-    unit = doses["dose_unit"]
-    usual = unit.groupby(doses["drug"]).transform("first")
+def mixed_units(exposures: pd.DataFrame) -> list[tuple[int, str]]:
+    """Return row and words of each dose whose unit is not the first one of its drug.
+
+    Parameters
+    ----------
+    exposures : DataFrame
+        ``schema.EXPOSURES``.
+    """
+    if "dose_unit" not in exposures:
+        return []
+    drug, unit = exposures["drug"], exposures["dose_unit"]
+    usual = unit.groupby(drug).transform("first")
     other = np.flatnonzero((unit.notna() & (unit != usual)).to_numpy(dtype=bool, na_value=False))
-    lines = [
-        f"{doses['patient_id'].iloc[row]}: dose of {doses['drug'].iloc[row]} in {unit.iloc[row]}, other doses in "
-        f"{usual.iloc[row]} (table 'exposures', row {row})"
+    return [
+        (int(row), f"dose of {drug.iloc[row]} in {unit.iloc[row]}, other doses in {usual.iloc[row]}")
         for row in other
     ]
-    raise_together(SchemaError, "table 'exposures'", lines, cure="Convert the doses of a drug to one unit.")
 
 
 def _status(table: pd.DataFrame) -> pd.Series:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import Cohort, marked
 from immunosarc.endpoints._toxicity import ToxicityRules, derive_toxicity
+from immunosarc.endpoints._visit_reasons import EXCLUDED
 from immunosarc.errors import SchemaError
 
 __all__ = ["count_adverse_events"]
 
 
-def count_adverse_events(cohort: Cohort, *, rules: ToxicityRules | None = None) -> pd.DataFrame:
+def count_adverse_events(
+    cohort: Cohort,
+    *,
+    rules: ToxicityRules | None = None,
+    on_conflict: Literal["raise", "exclude_patient"] = "raise",
+) -> pd.DataFrame:
     """Count for every term the patients by the highest grade they had, of any cause and treatment-related.
 
     A patient counts once per term, at the highest grade of the treatment-emergent events, and of
@@ -26,6 +34,8 @@ def count_adverse_events(cohort: Cohort, *, rules: ToxicityRules | None = None) 
         With a table ``adverse_events``; ``exposures`` says who was treated.
     rules : ToxicityRules, optional
         The window in which events count.
+    on_conflict : {"raise", "exclude_patient"}
+        What becomes of patients with grades that CTCAE does not have; those left out are not in ``n_treated``.
 
     Returns
     -------
@@ -54,10 +64,11 @@ def count_adverse_events(cohort: Cohort, *, rules: ToxicityRules | None = None) 
         raise SchemaError(
             "the cohort has no table 'adverse_events'; nothing was recorded, which is not the same as no event."
         )
-    treated = _treated(cohort)
-    events = cohort.tables["adverse_events"]
-    events = events[events["patient_id"].isin(treated)]
-    toxicity = derive_toxicity(events, exposures=cohort.tables.get("exposures"), rules=rules)
+    doses, events = cohort.tables.get("exposures"), cohort.tables["adverse_events"]
+    toxicity = derive_toxicity(events, exposures=doses, rules=rules, on_conflict=on_conflict)
+    out = toxicity.loc[toxicity["status"].str.startswith(EXCLUDED), "patient_id"]
+    treated = _treated(cohort).difference(out, sort=False)
+    toxicity = toxicity[toxicity["patient_id"].isin(treated)]
     grades = ("grade_treatment_emergent", "grade_related")
     parts = [
         _counted(toxicity, grade).assign(attribution=attribution)

@@ -9,7 +9,7 @@ from immunosarc.endpoints._patient_toxicity import derive_patient_toxicity
 from immunosarc.endpoints._resistance import RESISTANCE_RULES, derive_resistance
 from immunosarc.endpoints._toxicity import derive_toxicity
 
-__all__ = ["FLAGS", "resistance_of", "safety_of"]
+__all__ = ["FLAGS", "resistance_of", "resistance_table", "safety_of"]
 
 FLAGS = ("treatment_related_grade_3_4", "immune_event_immunosuppression")
 """The two numbers of a safety paragraph, as columns of ``schema.PATIENTS``."""
@@ -42,6 +42,24 @@ def safety_of(cohort: Cohort, patients: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     return filled, added
 
 
+def resistance_table(cohort: Cohort, course: pd.DataFrame | None, patients: pd.DataFrame) -> pd.DataFrame | None:
+    """Return ``schema.RESISTANCE`` by the default definition, or None without visits or inhibitor doses.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    course : DataFrame or None
+        ``schema.RESPONSE_COURSE``.
+    patients : DataFrame
+        One row per patient.
+    """
+    doses = cohort.tables.get("exposures")
+    rules = next(iter(RESISTANCE_RULES.values()))
+    if course is None or doses is None or not doses["drug"].str.lower().isin(rules.checkpoint_inhibitors).any():
+        return None
+    return derive_resistance(course, doses, patients, rules=rules)
+
+
 def resistance_of(cohort: Cohort, course: pd.DataFrame | None, patients: pd.DataFrame) -> pd.DataFrame | None:
     """Return each patient's resistance by the default definition, or None without visits or inhibitor doses.
 
@@ -53,11 +71,9 @@ def resistance_of(cohort: Cohort, course: pd.DataFrame | None, patients: pd.Data
     patients : DataFrame
         Every column of ``schema.PATIENTS``.
     """
-    doses = cohort.tables.get("exposures")
-    rules = next(iter(RESISTANCE_RULES.values()))
-    if course is None or doses is None or not doses["drug"].str.lower().isin(rules.checkpoint_inhibitors).any():
+    table = resistance_table(cohort, course, patients)
+    if table is None:
         return None
-    table = derive_resistance(course, doses, patients, rules=rules)
     shown = table[["resistance", "primary_resistance", "secondary_resistance", "progression_phase", "status"]]
     unclassified = table["resistance"].astype("string") + ": " + table["status"]
     known = table["primary_resistance"].notna()

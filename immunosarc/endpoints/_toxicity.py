@@ -11,10 +11,10 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.endpoints._dosing import administrations
 from immunosarc.endpoints._immunosuppression import given_for_events
-from immunosarc.endpoints._visit_reasons import EXCLUDED
-from immunosarc.errors import ImmunosarcError, SchemaError, raise_together
+from immunosarc.endpoints._wrong_rows import by_patient, refuse_rows
+from immunosarc.errors import ImmunosarcError
 
-__all__ = ["ToxicityRules", "derive_toxicity"]
+__all__ = ["ToxicityRules", "derive_toxicity", "wrong_grades"]
 
 
 @dataclass(frozen=True)
@@ -108,32 +108,39 @@ def derive_toxicity(
     ([3.0, 3.0], [False, True])
     """
     chosen = rules or ToxicityRules()
-    wrong = _wrong_grades(adverse_events)
+    found = wrong_grades(adverse_events)
     if on_conflict == "raise":
-        lines = [f"{patient}: {words}" for patient, found in wrong.items() for words in found]
-        raise_together(SchemaError, "table 'adverse_events'", lines, cure="CTCAE grades are 1, 2, 3, 4 and 5.")
+        refuse_rows("adverse_events", adverse_events, found, cure="CTCAE grades are 1, 2, 3, 4 and 5.")
+    wrong = by_patient(adverse_events, found)
     out = adverse_events["patient_id"].isin(list(wrong)) if wrong else pd.Series(False, index=adverse_events.index)
     events = schema.ADVERSE_EVENTS.check(adverse_events.assign(grade=adverse_events["grade"].mask(out, 1)))
     judged = _judged(events.reset_index(drop=True), exposures, medications, chosen)
     table = _by_term(judged)
-    why = table["patient_id"].map({patient: EXCLUDED + "; ".join(found) for patient, found in wrong.items()})
+    why = table["patient_id"].map(wrong)
     missing = [name for name in table if name not in ("patient_id", "term", "n_events", "status")]
     table[missing] = table[missing].where(why.isna(), axis=0)
     table["status"] = table["status"].mask(why.notna(), why)
     return schema.TOXICITY.check(table.assign(rule_set=chosen.label))
 
 
-def _wrong_grades(events: pd.DataFrame) -> dict[str, list[str]]:
-    """Return by patient the grades that CTCAE does not have."""
+def wrong_grades(events: pd.DataFrame) -> list[tuple[int, str]]:
+    """Return row and words of each grade that CTCAE does not have.
+
+    Parameters
+    ----------
+    events : DataFrame
+        Rows of adverse events, not yet checked.
+    """
     if "grade" not in events or "patient_id" not in events:
-        return {}
-    number = pd.to_numeric(events["grade"], errors="coerce")
-    wrong = np.flatnonzero((events["grade"].notna() & ~number.isin([1, 2, 3, 4, 5])).to_numpy(dtype=bool))
-    found: dict[str, list[str]] = {}
-    for row in wrong:
-        words = f"grade {events['grade'].iloc[row]} (table 'adverse_events', row {row})"
-        found.setdefault(str(events["patient_id"].iloc[row]), []).append(words)
-    return found
+        return []
+    grade = events["grade"]
+    known = pd.to_numeric(grade, errors="coerce").isin([1, 2, 3, 4, 5])
+    wrong = np.flatnonzero((grade.notna() & ~known).to_numpy(dtype=bool))
+    return [(int(row), f"grade {_plain(grade.iloc[row])}, CTCAE has 1 to 5") for row in wrong]
+
+
+def _plain(grade: object) -> str:
+    return f"{grade:g}" if isinstance(grade, float) else str(grade)
 
 
 def _judged(

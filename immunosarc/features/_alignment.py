@@ -185,17 +185,18 @@ class Alignment:
                 f"\n{self.record.name} needs genes that differ between samples; the assay has "
                 f"{len(samples)} sample(s)."
             )
+        seen = ", ".join(map(str, genes[:5]))
         if _most(map(_ENSEMBL.fullmatch, genes)):
-            return "\nThe assay uses Ensembl ids: name its genes by approved symbols."
+            return f"\nThe assay uses Ensembl ids ({seen}): name its genes by approved symbols."
         if _most(str(gene).isdigit() for gene in genes):
-            return "\nThe assay uses numeric ids: name its genes by approved symbols."
+            return f"\nThe assay uses numeric ids ({seen}): name its genes by approved symbols."
         if wanted & set(map(str, samples)):
             return "\nGenes are in the rows: transpose the assay, samples are rows."
         if wanted & {str(gene).upper() for gene in genes} - set(map(str, genes)):
-            return "\nThe assay's symbols differ in letter case, as mouse symbols do: name human symbols."
-        return (
-            f"\nThe assay's genes look like: {', '.join(map(str, genes[:5]))}; signatures list approved symbols."
-        )
+            return (
+                f"\nThe assay's symbols differ in letter case, as mouse symbols do ({seen}): name human symbols."
+            )
+        return f"\nThe assay's genes look like: {seen}; signatures list approved symbols."
 
 
 @dataclass(frozen=True)

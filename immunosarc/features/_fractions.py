@@ -32,6 +32,8 @@ _NOISY_GENES = frozenset(
     | {"PPP1R3B", "TECPR2", "TLR1", "TLR4", "TMEM154"}
 )
 """Genes of TIL10 that the publication leaves out for RNA-seq."""
+_RENAMED = {"ADRBK2": "GRK3", "BZRAP1": "TSPOAP1", "FAM179A": "TOGARAM2", "GUCY1A3": "GUCY1A1", "SQRDL": "SQOR"}
+"""Former symbols of TIL10 genes that the table of aliases does not hold (HGNC)."""
 
 Solve = Callable[[Floats, Floats], Floats]
 
@@ -246,13 +248,17 @@ def _content(given: CellProfiles) -> Floats:
 
 
 def _under_current_symbols(profiles: pd.DataFrame, names: pd.Index) -> tuple[pd.DataFrame, list[str]]:
-    """Give the reference's older symbols the names that the assay has."""
+    """Give the reference's genes the names that the assay has, whichever of the two is the older."""
     absent = [gene for gene in profiles.index if gene not in names]
     aliases = catalog.load_gene_aliases()
-    newer = dict(zip(aliases["alias"], aliases["approved"], strict=True))
-    renamed = {
-        gene: newer[gene]
-        for gene in absent
-        if gene in newer and newer[gene] in names and newer[gene] not in profiles.index
-    }
-    return profiles.rename(index=renamed), [f"{old} as {new}" for old, new in renamed.items()]
+    newer = dict(zip(aliases["alias"], aliases["approved"], strict=True)) | _RENAMED
+    older: dict[str, list[str]] = {}
+    for old, new in newer.items():
+        if old in names:
+            older.setdefault(new, []).append(old)
+    renamed = {}
+    for gene in absent:
+        known = [newer[gene]] if newer.get(gene) in names else older.get(gene, [])
+        if len(known) == 1 and known[0] not in profiles.index:  # two candidates: nobody knows which
+            renamed[gene] = known[0]
+    return profiles.rename(index=renamed), [f"{gene} as {found}" for gene, found in renamed.items()]

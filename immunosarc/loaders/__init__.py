@@ -1,18 +1,12 @@
 """Files -> Cohort: manifests, text tables, and every reason why a file cannot be read as declared."""
 
+from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._blocks import Block, PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._draft import draft_manifest
 from immunosarc.loaders._fetch import fetch_files
 from immunosarc.loaders._genes import repair_genes
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
-from immunosarc.loaders._manifest import (
-    AssayBlock,
-    Block,
-    Manifest,
-    PatientsBlock,
-    Replicates,
-    SamplesBlock,
-    TableBlock,
-)
+from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import read_manifest
 
 __all__ = [

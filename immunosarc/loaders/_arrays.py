@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._expression import Matrix, finished
 from immunosarc.loaders._fault import Fault, listed
 from immunosarc.loaders._lengths import Lengths
-from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._unpacking import unpacks_too_much
 
 __all__ = ["read_arrays"]

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from immunosarc.cohort import make_assay
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._arrays import read_arrays
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import ARRAY_FILES, Matrix, finished, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._lengths import read_lengths
-from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._naming import read_gene_map
 from immunosarc.loaders._pooling import pooled_length, with_lengths
 from immunosarc.loaders._salmon import read_salmon

@@ -11,11 +11,11 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._blocks import TableBlock, TimeUnit
 from immunosarc.loaders._cdisc_block import completed_block
 from immunosarc.loaders._cells import ColumnPlan, read_cells, value_problem
 from immunosarc.loaders._days import in_study_days
 from immunosarc.loaders._fault import Fault, in_lines, listed
-from immunosarc.loaders._manifest import TableBlock, TimeUnit
 from immunosarc.loaders._redcap import decoded
 from immunosarc.loaders._rows import kept_rows
 from immunosarc.loaders._rules import DAY_COLUMNS, RULES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import Block
 from immunosarc.loaders._source import Source
 
 __all__ = ["NotRead", "expanded"]
@@ -29,6 +29,18 @@ _TIMELINE_COLUMNS = {
     "study_day": "START_DATE",
     "end_day": "STOP_DATE",
     "drug": "AGENT",
+}
+_VARIANT_COLUMNS = {
+    "sample_id": "Tumor_Sample_Barcode",
+    "gene": "Hugo_Symbol",
+    "consequence": "Variant_Classification",
+    "protein_change": "HGVSp_Short",
+    "chromosome": "Chromosome",
+    "position": "Start_Position",
+    "reference_allele": "Reference_Allele",
+    "alternate_allele": "Tumor_Seq_Allele2",
+    "alternate_reads": "t_alt_count",
+    "reference_reads": "t_ref_count",
 }
 _RECODE: Mapping[str, Mapping[str, Any]] = {
     "sex": {"Male": "male", "Female": "female", "MALE": "male", "FEMALE": "female"},
@@ -102,6 +114,12 @@ def expanded(
     if "first_dose" in about:
         treatments = _timeline(about["first_dose"], profiles, source, faults, used=used)
         plain["tables"] = treatments | _tables(plain.get("tables"))
+    mutations = [one.file for one in profiles if (one.kind, one.datatype) == ("MUTATION_EXTENDED", "MAF")][:1]
+    for file in mutations:
+        used.add(file)
+        declared = _tables(plain.get("tables"))
+        variants = _clinical(file, _VARIANT_COLUMNS, declared.get("variants"), source, faults)
+        plain["tables"] = declared | {"variants": variants}
     return plain, tuple(NotRead(one.file, _why(one)) for one in profiles if one.file not in used)
 
 

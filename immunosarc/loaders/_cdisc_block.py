@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from immunosarc.errors import ManifestError, did_you_mean
+from immunosarc.loaders._blocks import Block, TableBlock
 from immunosarc.loaders._cdisc import DOMAINS, standard_parts
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._table import RawTable, read_table
 

@@ -198,12 +198,18 @@ def _reader(plan: ColumnPlan, cells: pd.Series) -> tuple[Read, Problem]:
             "or whichever it is, for every code of the column",
         )
     if plan.is_id:
-        return _id, lambda text: (DataFileError, f"{text!r} has a blank at its end or beginning; remove it")
+        return _id, lambda text: (DataFileError, f"{text!r} {_what_an_id_may_not_have(text)}; remove it")
     return str, lambda text: (DataFileError, f"{text!r} cannot be read")
 
 
 def _id(text: str) -> str | None:
-    return text if text == text.strip() else None
+    return text if text == text.strip() and text.isprintable() else None
+
+
+def _what_an_id_may_not_have(text: str) -> str:
+    return (
+        "has a blank at its end or beginning" if text != text.strip() else "holds a character that cannot be seen"
+    )
 
 
 def _quoted(text: str) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._block import ReadTable
+from immunosarc.loaders._blocks import Replicates
 from immunosarc.loaders._fault import Fault, few, in_lines, nearest
-from immunosarc.loaders._manifest import Replicates
 
 __all__ = ["Part", "joined", "loading_step", "long_part", "patients_part", "samples_part"]
 

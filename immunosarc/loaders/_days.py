@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._blocks import TableBlock
 from immunosarc.loaders._cells import ColumnPlan, parse_number
 from immunosarc.loaders._fault import Fault, in_lines
-from immunosarc.loaders._manifest import TableBlock
 from immunosarc.loaders._rows import matching
 from immunosarc.loaders._rules import DAY_COLUMNS, study_day
 from immunosarc.loaders._table import RawTable

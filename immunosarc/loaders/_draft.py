@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from immunosarc import schema
 from immunosarc.errors import DataFileError, raise_together
 from immunosarc.loaders._block import TIMES
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._evidence import (
     MISSING_CODES,
     codes,
@@ -27,7 +28,6 @@ from immunosarc.loaders._evidence import (
     unit_evidence,
 )
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import Block
 from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source, TextFile
 from immunosarc.loaders._table import RawTable, read_table

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from immunosarc import schema
 from immunosarc.errors import ManifestError, UnitError, did_you_mean
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._fault import Fault, listed
 from immunosarc.loaders._genes import ENSEMBL, merged
 from immunosarc.loaders._lengths import Lengths, aligned_lengths
-from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._naming import ensembl_fault, planned_genes
 from immunosarc.loaders._pooling import merged_lengths
 from immunosarc.loaders._r_names import without_r

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, raise_together
+from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import AssayBlock, Block, Manifest
+from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import read_manifest
 from immunosarc.loaders._salmon import QUANT_FILES
 from immunosarc.loaders._source import Source

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.errors import DataFileError
+from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault, listed
-from immunosarc.loaders._manifest import AssayBlock, Block
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._text_matrix import checked_header, read_frame, text_columns, unreadable_cells
 

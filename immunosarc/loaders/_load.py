@@ -13,20 +13,36 @@ from typing import Any
 import immunosarc
 from immunosarc import schema
 from immunosarc.cohort import Cohort
-from immunosarc.errors import CohortError, ImmunosarcError, ManifestError, did_you_mean, raise_together
+from immunosarc.endpoints import find_conflicts
+from immunosarc.errors import (
+    CohortError,
+    ImmunosarcError,
+    ManifestError,
+    SchemaError,
+    did_you_mean,
+    raise_together,
+)
 from immunosarc.loaders._assay import read_assay
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._block import read_block
+from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._cdisc import first_doses
 from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source
+from immunosarc.loaders._variants import of_samples, without_patient
 
 __all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
 
 AnyPath = str | os.PathLike[str]
+_ON_CONFLICT = ("raise", "exclude_patient")
+_CURE = (
+    ". Correct the dates and rows in the source, every day counts from the first dose = day 1; or leave these "
+    "patients without result with on_conflict = 'exclude_patient' (in [plan], or when loading)"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,11 @@ class ManifestCheck:
 
 
 def load_cohort(
-    manifest: AnyPath, *, data_root: AnyPath | None = None, allow_columns: Iterable[str] = ()
+    manifest: AnyPath,
+    *,
+    data_root: AnyPath | None = None,
+    allow_columns: Iterable[str] = (),
+    on_conflict: str | None = None,
 ) -> Cohort:
     r"""Return the patients, samples and measurements that a manifest declares, or every reason why not.
 
@@ -69,6 +89,10 @@ def load_cohort(
     allow_columns : iterable of str
         Columns of the files that look as if they named persons, and do not: the privacy gate lets
         them through, and ``provenance["allowed_columns"]`` says so.
+    on_conflict : {"raise", "exclude_patient"}, optional
+        Whether rows of a patient that contradict each other (:func:`immunosarc.endpoints.find_conflicts`) stop
+        the loading; with "exclude_patient" they are loaded, and ``derive`` and ``run`` with the same word leave
+        the patient without result. What the manifest's plan says unless given, else "raise".
 
     Returns
     -------
@@ -79,6 +103,8 @@ def load_cohort(
     ------
     ManifestError, DataFileError, UnitError, PrivacyError
         With every problem of the manifest and of all its files, in one message.
+    SchemaError
+        When rows contradict each other, with every patient, table and row.
 
     Examples
     --------
@@ -94,14 +120,18 @@ def load_cohort(
     >>> load_cohort(folder / "toy.toml").patients["best_overall_response"].tolist()
     ['PR', 'PD']
     """
-    checked = check_manifest(manifest, data_root=data_root, allow_columns=allow_columns)
+    checked = check_manifest(manifest, data_root=data_root, allow_columns=allow_columns, on_conflict=on_conflict)
     raise_together(checked.error, checked.subject, checked.problems)
     assert checked.cohort is not None  # noqa: S101 - there is one when there is no problem
     return checked.cohort
 
 
 def check_manifest(
-    manifest: AnyPath, *, data_root: AnyPath | None = None, allow_columns: Iterable[str] = ()
+    manifest: AnyPath,
+    *,
+    data_root: AnyPath | None = None,
+    allow_columns: Iterable[str] = (),
+    on_conflict: str | None = None,
 ) -> ManifestCheck:
     """Return every problem of a manifest and of the files it names; nothing is written.
 
@@ -113,6 +143,8 @@ def check_manifest(
         The folder that its paths start from; by default the manifest's own.
     allow_columns : iterable of str
         Columns of the files that the privacy gate lets through; see :func:`load_cohort`.
+    on_conflict : {"raise", "exclude_patient"}, optional
+        Whether rows that contradict each other are problems; see :func:`load_cohort`.
 
     Returns
     -------
@@ -133,15 +165,35 @@ def check_manifest(
     parts = _read_parts(parsed, source, faults)
     source.forget()
     faults += [] if faults else _idle(gate)
-    cohort = None
+    cohort, chosen = None, _on_conflict(parsed, on_conflict, faults)
     if parsed.manifest is not None and not faults:
         provenance = _provenance(parsed, parsed.manifest, source, parts, lock)
         try:
             cohort = parts.cohort(provenance)
         except CohortError as failure:
             faults.append(Fault(CohortError, str(failure)))
+    if cohort is not None and chosen == "raise":
+        faults += _conflicts(cohort)
+        cohort = None if faults else cohort
     problems = tuple(dict.fromkeys(fault.text for fault in faults))
     return ManifestCheck(f"manifest {path.name}", problems, error_of(faults) if faults else ManifestError, cohort)
+
+
+def _on_conflict(parsed: Parsed, given: str | None, faults: list[Fault]) -> str:
+    """Return what contradicting rows do: as the caller says, else as the plan does, else stop."""
+    plan = parsed.raw.get("plan")
+    declared = plan.get("on_conflict") if isinstance(plan, Mapping) else None
+    if given is not None and given not in _ON_CONFLICT:
+        faults.append(Fault(ManifestError, f"on_conflict: unknown {given!r}.{did_you_mean(given, _ON_CONFLICT)}"))
+    chosen = declared if given is None else given
+    return chosen if chosen in _ON_CONFLICT else "raise"
+
+
+def _conflicts(cohort: Cohort) -> list[Fault]:
+    """Return every contradiction with its patient, table and row."""
+    rows = find_conflicts(cohort).itertuples(index=False)
+    lines = [f"{one.patient_id}: {one.problem} (table '{one.table}', row {one.row:g})" for one in rows]
+    return [Fault(SchemaError, text) for text in [*lines[:-1], *(f"{one}{_CURE}" for one in lines[-1:])]]
 
 
 def _idle(gate: Gate) -> list[Fault]:
@@ -188,12 +240,11 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     patients, further, first_doses = _patients(parsed, source, faults)
     if (read := _table(parsed, ("samples",), schema.SAMPLES, source, faults)) is not None:
         samples = samples_part(read, patients, replicates, faults)
-    tables, assays = {}, {}
+    tables: dict[str, Part] = {}
+    assays = {}
     for where, block in parsed.blocks.items():
         if where[0] == "tables" and _known_table(where[1], faults):
-            read = _table(parsed, where, schema.LONG_TABLES[where[1]], source, faults, first_doses)
-            if read is not None:
-                tables[where[1]] = long_part(where[1], read, patients, faults)
+            tables |= _long_table(parsed, where, source, faults, patients, samples, first_doses)
         elif isinstance(block, AssayBlock):
             assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
             if assay is not None:
@@ -203,6 +254,26 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
             Fault(ManifestError, "[samples] is missing; assays need a table that says whose each sample is")
         )
     return _Parts(patients, further, samples, tables, assays)
+
+
+def _long_table(
+    parsed: Parsed,
+    where: tuple[str, ...],
+    source: Source,
+    faults: list[Fault],
+    patients: Part | None,
+    samples: Part | None,
+    first_doses: Mapping[str, str],
+) -> dict[str, Part]:
+    """Read a long table by its name; nothing when it cannot be read."""
+    name, table = where[1], schema.LONG_TABLES[where[1]]
+    of_sample = "sample_id" in table.columns
+    read = _table(parsed, where, without_patient(table) if of_sample else table, source, faults, first_doses)
+    if read is None:
+        return {}
+    return {
+        name: of_samples(name, read, samples, faults) if of_sample else long_part(name, read, patients, faults)
+    }
 
 
 def _patients(

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
+from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault, in_lines, listed
 from immunosarc.loaders._genes import ENSEMBL, planned_names
-from immunosarc.loaders._manifest import AssayBlock, Block
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._table import read_table
 

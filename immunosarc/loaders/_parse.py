@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
+from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._cbioportal import NotRead, expanded
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import AssayBlock, Manifest, PatientsBlock, Replicates, SamplesBlock, TableBlock
+from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._places import key_lines, line_of
 from immunosarc.loaders._source import Source
 

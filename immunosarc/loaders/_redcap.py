@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from immunosarc.errors import DataFileError, ManifestError, PrivacyError, did_you_mean
+from immunosarc.loaders._blocks import Block, TableBlock
 from immunosarc.loaders._fault import Fault, few, in_lines, listed
-from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._source import Source
 from immunosarc.loaders._table import RawTable, read_table
 

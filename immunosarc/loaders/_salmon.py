@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.errors import DataFileError, ManifestError, UnitError, did_you_mean
+from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault, few, in_lines, listed
 from immunosarc.loaders._genes import ENSEMBL
-from immunosarc.loaders._manifest import AssayBlock, Block
 from immunosarc.loaders._source import Source, TextFile
 from immunosarc.loaders._table import read_header, read_table
 from immunosarc.loaders._text_matrix import checked_header, read_frame, unreadable_cells

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from immunosarc.errors import DataFileError, ManifestError
+from immunosarc.loaders._blocks import Block, TableBlock
 from immunosarc.loaders._fault import Fault, nearest
-from immunosarc.loaders._manifest import Block, TableBlock
 from immunosarc.loaders._parquet import parquet_text
 from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._sas import SAS_FORMATS, sas_text

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunosarc.errors import DataFileError
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._cells import parse_number
 from immunosarc.loaders._fault import Fault, in_lines, listed
-from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._source import TextFile
 from immunosarc.loaders._table import header_faults, read_header, read_rows
 

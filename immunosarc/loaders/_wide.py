@@ -7,10 +7,10 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, UnitError, did_you_mean
+from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._cells import ColumnPlan, read_cells
 from immunosarc.loaders._expression import Matrix
 from immunosarc.loaders._fault import Fault, in_lines
-from immunosarc.loaders._manifest import AssayBlock
 from immunosarc.loaders._rows import kept_rows
 from immunosarc.loaders._rules import RULES
 from immunosarc.loaders._source import TextFile

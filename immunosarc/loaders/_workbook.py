@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ __all__ = ["cell_text", "sheet_text"]
 _LARGEST = 2_000_000_000
 _RATIO = 200
 _AREA = 20_000_000
+_LINE_BREAK = re.compile(r"\r\n?|\n")
 
 
 def sheet_text(data: bytes, sheet: str | None, fault: Callable[[str], None]) -> bytes | None:
@@ -156,4 +158,4 @@ def cell_text(value: Any) -> str:
         return value.date().isoformat() if midnight else value.isoformat(" ", "seconds")
     if isinstance(value, datetime.date):
         return value.isoformat()
-    return " ".join(str(value).splitlines()) if isinstance(value, str) else str(value)
+    return _LINE_BREAK.sub(" ", value) if isinstance(value, str) else str(value)

@@ -31,6 +31,8 @@ class AnalysisSet:
 
     Attributes
     ----------
+    patients : list of str
+        Who is analyzed, in the order of the rows.
     names : list of str
         Features.
     features : ndarray of shape (n_patients, n_features)
@@ -51,6 +53,7 @@ class AnalysisSet:
         In words, for the result table.
     """
 
+    patients: list[str]
     names: list[str]
     features: Floats
     event: NDArray[np.bool_]
@@ -141,6 +144,7 @@ def analysis_set(
     design, codes = _design_columns(adjusting[known]), _codes(stratifying[known])
     _refuse_constant_covariates(design, codes)
     return AnalysisSet(
+        patients=[str(one) for one in table.index[known]],
         names=names,
         features=table.loc[known, names].to_numpy(dtype=float, na_value=np.nan),
         event=event[known].to_numpy(dtype=bool),

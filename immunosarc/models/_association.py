@@ -39,8 +39,10 @@ def associate(
     Each feature has a model of its own. Next to its own p-value stands ``p_maxt``: how often the
     best of the whole family does at least as well when outcomes are dealt out at random within
     strata (Westfall-Young step-down). What is permuted is the standardized rank sum for a binary
-    endpoint and the standardized log-rank score for a time-to-event endpoint; with covariates,
-    of the feature after they were regressed out, which is approximate.
+    endpoint and the standardized log-rank score for a time-to-event endpoint. With covariates it is the
+    score of the model without the feature, whose residuals are dealt out within strata; that is approximate,
+    because residuals of patients with unlike covariates are not quite exchangeable. A stratum with one
+    class contributes nothing (:func:`effective_sizes` counts it).
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ def associate(
         One for all features, or by feature (those not named are two-sided). ``"greater"``: only high values
         that go with the event, the response or the better grade count as a finding; ``"less"``: only low
         ones. To be stated before the outcomes are seen, as a signature's published direction is. Then
-        ``p_value``, ``p_maxt``, ``noise_ceiling`` and ``detectable_80`` are one-sided; intervals stay
-        two-sided and there is no ``p_exact``.
+        ``p_value``, ``p_exact``, ``p_maxt``, ``noise_ceiling`` and ``detectable_80`` are one-sided;
+        intervals stay two-sided.
     per_sd : bool
         Give log ratios per standard deviation of the feature among the analyzed patients.
     panel : str
@@ -131,7 +133,7 @@ def associate(
     check_fit(record, target, data)
     data = prepared(record, data)
     words, sides = sides_of(alternative, data.names)
-    fits = one_sided(fitted(record, data, 1 - alpha), sides)
+    fits = one_sided(fitted(record, data, 1 - alpha), data, sides)
     chance = family_wise(record.measure, data, alpha, n_permutations, seed, sides=sides)
     rows = pd.DataFrame(
         {

@@ -9,6 +9,7 @@ from scipy.special import ndtr
 
 from immunosarc import stats
 from immunosarc.models._analysis_set import AnalysisSet, Floats
+from immunosarc.models._null_model import adjusted_null, without_covariates
 
 __all__ = ["family_wise", "permutation_null", "reachable"]
 
@@ -30,9 +31,12 @@ def family_wise(
 
 def permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple[Floats, Floats]:
     """The observed statistics and, row by row, those of permuted outcomes."""
-    features = _without_covariates(data)
     order = stats.permute_within(data.strata, n_permutations, seed)
     identity = np.arange(len(data.event))[None, :]
+    if data.covariates.shape[1]:
+        both = adjusted_null(data, np.vstack([identity, order]))
+        return both[0], both[1:]
+    features = data.features
     if data.grade is not None:
         ranked = partial(stats.rank_correlation_null, features, data.grade, strata=data.strata)
         return ranked(permutations=identity)[0], ranked(permutations=order)
@@ -51,23 +55,9 @@ def permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple
     )
 
 
-def _without_covariates(data: AnalysisSet) -> Floats:
-    """Residuals of each feature on the covariates, among the patients who have the feature."""
-    if not data.covariates.shape[1]:
-        return data.features
-    design = np.column_stack([np.ones(len(data.event)), data.covariates])
-    residuals = np.full_like(data.features, np.nan)
-    for j, values in enumerate(data.features.T):
-        has = ~np.isnan(values)
-        if has.any():
-            fitted = design[has] @ np.linalg.lstsq(design[has], values[has], rcond=None)[0]
-            residuals[has, j] = values[has] - fitted
-    return residuals
-
-
 def reachable(measure: str, data: AnalysisSet, threshold: float, *, power: float) -> Floats:
     """The effect that passes the family's threshold with this power."""
-    features = _without_covariates(data)
+    features = without_covariates(data)
     how = {"alpha": 2 * ndtr(-threshold), "power": power}
     if measure == "log_hazard_ratio":
         return stats.detectable_log_hazard_ratio(features, data.event, strata=data.strata, **how)

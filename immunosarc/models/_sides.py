@@ -10,7 +10,7 @@ import numpy as np
 
 from immunosarc import stats
 from immunosarc.errors import PlanError, did_you_mean, raise_together
-from immunosarc.models._analysis_set import Floats
+from immunosarc.models._analysis_set import AnalysisSet, Floats
 
 __all__ = ["Alternative", "one_sided", "sides_of"]
 
@@ -35,13 +35,19 @@ def sides_of(alternative: Alternative, names: list[str]) -> tuple[list[str], Flo
     return words, np.array([_SIDES[word] for word in words])
 
 
-def one_sided(fits: stats.Fits, sides: Floats) -> stats.Fits:
-    """The p of the stated side: half of the two-sided one, or what is left of 1 on the other side."""
+def one_sided(fits: stats.Fits, data: AnalysisSet, sides: Floats) -> stats.Fits:
+    """The p of the stated side: half of the two-sided one, or what is left of 1 on the other side.
+
+    Exact where the two-sided one is: a rank sum takes few values, and both sides count the one seen.
+    """
     stated = sides != 0
     if not stated.any():
         return fits
     half = fits.p_value / 2.0
-    own = np.where(fits.statistic * sides > 0, half, 1.0 - half)
-    return replace(
-        fits, p_value=np.where(stated, own, fits.p_value), p_exact=np.where(stated, np.nan, fits.p_exact)
-    )
+    p = np.where(fits.statistic * sides > 0, half, 1.0 - half)
+    exact = np.isfinite(fits.p_exact)
+    p_exact = fits.p_exact
+    if exact.any():
+        counted = stats.mann_whitney(data.features, data.event, strata=data.strata, sides=sides)
+        p, p_exact = np.where(exact, counted.p_value, p), counted.p_exact
+    return replace(fits, p_value=np.where(stated, p, fits.p_value), p_exact=p_exact)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from immunosarc import plots
 from immunosarc.report._section import FigureOrder, Grid, Section, Text, count
-from immunosarc.report._select import heatmap_parts, table_of
+from immunosarc.report._select import heatmap_parts, some_genes, table_of
 from immunosarc.study import Study
 
 __all__ = ["build", "build_coverage"]
-
-_MISSING_GENES = 6
 
 
 def build(study: Study) -> Section:
@@ -48,7 +44,7 @@ def build_coverage(study: Study) -> Section:
             str(row["unit"]),
             f"{count(row['n_found'])} of {count(row['n_genes'])}",
             "scored" if row["status"] == "ok" else str(row["status"]),
-            _some_genes(row["missing"]),
+            some_genes(row["missing"]),
             "" if pd.isna(row["note"]) else str(row["note"]),
         ]
         for _, row in told.sort_values("status", key=lambda s: s == "ok", kind="stable").iterrows()
@@ -58,11 +54,3 @@ def build_coverage(study: Study) -> Section:
     note = f"{scored} of {len(table)} pairs of signature and method were scored; all are in tables/coverage.tsv."
     grid = Grid("Coverage", head, rows, frozenset({3}), note)
     return Section("coverage", "Coverage", "Signatures that were not scored, or not as published", (grid,))
-
-
-def _some_genes(missing: Any) -> str:
-    if missing is None or pd.isna(missing):
-        return ""
-    genes = [gene.strip() for gene in str(missing).split(",")]
-    more = f" and {len(genes) - _MISSING_GENES} more" if len(genes) > _MISSING_GENES else ""
-    return ", ".join(genes[:_MISSING_GENES]) + more

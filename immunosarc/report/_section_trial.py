@@ -1,4 +1,4 @@
-"""Each patient's tumors and course, and the adverse events of all."""
+"""Each patient's tumors and course."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from immunosarc.report._section import Block, FigureOrder, Section, Text
 from immunosarc.report._select import patient_column
 from immunosarc.study import Study
 
-__all__ = ["build", "build_safety"]
+__all__ = ["build"]
 
 _LANE, _BAR = 0.19, 0.16
 _TRACKS = ("histology",)
@@ -20,14 +20,6 @@ _TRACKS = ("histology",)
 def build(study: Study) -> Section:
     """Return waterfall, spider and swimmer where the cohort has visits."""
     return Section("course", "Course", "Tumors and course, patient by patient", tuple(_figures(study)))
-
-
-def build_safety(study: Study) -> Section:
-    """Return the adverse events where they were recorded."""
-    blocks: tuple[Block, ...] = ()
-    if "event_counts" in study.tables:
-        blocks = (_butterfly(study),)
-    return Section("safety", "Safety", "Adverse events", blocks)
 
 
 def _figures(study: Study) -> Iterator[Block]:
@@ -86,16 +78,3 @@ def _swimmer(study: Study) -> FigureOrder:
     )
     size = (6.2, max(1.6, min(24.0, _LANE * lanes + 0.6)))
     return FigureOrder("swimmer", caption, size, lambda ax: plots.swimmer(timeline, ax=ax), key="swimmer")
-
-
-def _butterfly(study: Study) -> FigureOrder:
-    counts = study["event_counts"]
-    terms = min(counts["term"].nunique(), 25)
-    caption = (
-        "Adverse events by term and highest grade of each patient: all of them, and those attributed to a drug of "
-        "the study."
-    )
-    size = (5.0, max(1.4, 0.24 * (terms + 1)))
-    return FigureOrder(
-        "adverse_events", caption, size, lambda ax: plots.butterfly(counts, ax=ax), key="adverse_events"
-    )

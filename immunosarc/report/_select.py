@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -14,8 +15,10 @@ __all__ = [
     "FEATURES_SHOWN",
     "families",
     "heatmap_parts",
+    "ordered_tracks",
     "patient_column",
     "shifted_features",
+    "some_genes",
     "table_of",
     "with_named_strata",
 ]
@@ -24,6 +27,7 @@ FEATURES_SHOWN = 20
 """Features shown per family, in the figure and in the table beside it."""
 
 _LEADING, _SHOWN = 4, 6
+_GENES_SHOWN = 6
 _TRACKS = ("best_overall_response", "histology")
 
 
@@ -64,18 +68,32 @@ def heatmap_parts(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, int]:
         return pd.DataFrame(), pd.DataFrame(), 0
     numbers = scores.select_dtypes("number").columns
     scored = [name for name in numbers if scores[name].notna().any()]
-    strata = patient_column(study)
-    names = [name for name in (*_TRACKS, strata) if name and name in study.cohort.patients]
-    clinical = study.cohort.patients[names].reindex(scores["patient_id"].to_numpy())
-    clinical.index = scores.index
-    tracks = pd.concat([scores[["timepoint"]], clinical], axis=1)
-    order = _ranked(tracks).sort_values(list(tracks.columns), kind="stable").index
+    tracks = ordered_tracks(study, scores)
+    order = tracks.index
     others = [name for name in scores if name not in numbers]
     return (
         scores.loc[order, [*others, *_by_category(study, scored)]],
-        tracks.loc[order],
+        tracks,
         len(numbers) - len(scored),
     )
+
+
+def ordered_tracks(study: Study, samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the clinical tracks of samples, in the order of timepoint, response, histology and strata.
+
+    Parameters
+    ----------
+    study : Study
+        Has the patients.
+    samples : DataFrame
+        Index ``sample_id``; columns ``patient_id`` and ``timepoint``.
+    """
+    named = (*_TRACKS, patient_column(study))
+    names = [name for name in named if name and name in study.cohort.patients]
+    clinical = study.cohort.patients[names].reindex(samples["patient_id"].to_numpy())
+    clinical.index = samples.index
+    tracks = pd.concat([samples[["timepoint"]], clinical], axis=1)
+    return tracks.loc[_ranked(tracks).sort_values(list(tracks.columns), kind="stable").index]
 
 
 def _ranked(tracks: pd.DataFrame) -> pd.DataFrame:
@@ -108,3 +126,12 @@ def shifted_features(study: Study) -> list[str]:
     ranked = changes.sort_values("p_maxt", kind="stable", na_position="last")["feature"]
     wanted = dict.fromkeys([*first[:_LEADING], *ranked])
     return [name for name in wanted if name in set(whole)][:_SHOWN]
+
+
+def some_genes(listed: Any) -> str:
+    """Return the first genes of a list in a text, and how many more there are."""
+    if pd.isna(listed):
+        return ""
+    genes = [gene.strip() for gene in str(listed).split(",")]
+    more = f" and {len(genes) - _GENES_SHOWN} more" if len(genes) > _GENES_SHOWN else ""
+    return ", ".join(genes[:_GENES_SHOWN]) + more

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pandas as pd
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from immunosarc.report._results import indexed
 from immunosarc.report._tables import MEANINGS
@@ -33,11 +33,11 @@ _WIDEST, _NARROWEST, _LOOKED_AT = 48, 8, 200
 
 def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, title: str, lines: Iterable[str]) -> None:
     """Write one sheet per table, and first a README: the title, the lines, and what each sheet is."""
-    book = openpyxl.Workbook()
+    book = openpyxl.Workbook(write_only=True)
     book.properties.created = _EPOCH
     book.properties.creator = "immunosarc"
     book.properties.title = _text(title)
-    _readme(tables, book.active, [title, *lines])
+    _readme(tables, book.create_sheet("README"), [title, *lines])
     for name, table in tables.items():
         _sheet(book.create_sheet(name[:31]), indexed(table))
     buffer = io.BytesIO()
@@ -45,35 +45,26 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, title: str
     path.write_bytes(_timeless(buffer.getvalue()))
 
 
-def _readme(tables: Mapping[str, pd.DataFrame], sheet: Worksheet, lines: list[str]) -> None:
-    sheet.title = "README"
-    head: list[list[Any]] = [
-        *([line] for line in lines),
-        ["Ratios are logs. An empty cell is a missing value."],
-        [],
-        ["sheet", "rows", "what it is"],
-    ]
-    body = [[name, len(table), MEANINGS.get(name, "")] for name, table in tables.items()]
-    for number, row in enumerate([*head, *body], start=1):
-        for column, value in enumerate(row, start=1):
-            _put(sheet.cell(number, column), value)
-    for cell in (sheet["A1"], *sheet[len(head)]):
-        cell.font = Font(bold=True)
+def _readme(tables: Mapping[str, pd.DataFrame], sheet: WriteOnlyWorksheet, lines: list[str]) -> None:
     for letter, width in zip("ABC", (16, 8, 80), strict=True):
         sheet.column_dimensions[letter].width = width
+    title, *others = lines
+    sheet.append([_bold(sheet, title)])
+    for line in [*others, "Ratios are logs. An empty cell is a missing value.", ""]:
+        sheet.append([_content(sheet, line)])
+    sheet.append([_bold(sheet, text) for text in ("sheet", "rows", "what it is")])
+    for name, table in tables.items():
+        sheet.append([_content(sheet, value) for value in (name, len(table), MEANINGS.get(name, ""))])
 
 
-def _sheet(sheet: Worksheet, table: pd.DataFrame) -> None:
-    for column, name in enumerate(table.columns, start=1):
-        cell = sheet.cell(1, column)
-        _put(cell, str(name))
-        cell.font = Font(bold=True)
-        values = table.iloc[:, column - 1].tolist()
-        for row, value in enumerate(values, start=2):
-            if not _missing(value):
-                _put(sheet.cell(row, column), value)
-        sheet.column_dimensions[get_column_letter(column)].width = _width(str(name), values)
+def _sheet(sheet: WriteOnlyWorksheet, table: pd.DataFrame) -> None:
+    columns = [table.iloc[:, place].tolist() for place in range(table.shape[1])]
+    for place, (name, values) in enumerate(zip(table.columns, columns, strict=True), start=1):
+        sheet.column_dimensions[get_column_letter(place)].width = _width(str(name), values)
     sheet.freeze_panes = "B2"
+    sheet.append([_bold(sheet, str(name)) for name in table.columns])
+    for row in zip(*columns, strict=True):
+        sheet.append([None if _missing(value) else _content(sheet, value) for value in row])
 
 
 def _missing(value: Any) -> bool:
@@ -85,17 +76,27 @@ def _width(name: str, values: list[Any]) -> int:
     return min(_WIDEST, max(_NARROWEST, longest + 2))
 
 
-def _put(cell: Cell, value: Any) -> None:
-    """Write a value; text stays text, also where a spreadsheet would read a formula."""
+def _content(sheet: WriteOnlyWorksheet, value: Any) -> Any:
+    """Return what a cell holds; text stays text, also where a spreadsheet would read a formula or an error."""
     if isinstance(value, bool | np.bool_):
-        cell.value = bool(value)
-    elif isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value):
-        cell.value = value
-    else:
-        text = _text(value)
-        cell.value = text
-        cell.data_type = "s"
-        cell.quotePrefix = text.startswith(_RISKY)
+        return bool(value)
+    if isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value):
+        return value
+    text = _text(value)
+    if not text.startswith((*_RISKY, "#")):
+        return text
+    cell = WriteOnlyCell(sheet, text)
+    cell.data_type = "s"
+    if text.startswith(_RISKY):
+        cell.quotePrefix = True
+    return cell
+
+
+def _bold(sheet: WriteOnlyWorksheet, text: str) -> WriteOnlyCell:
+    cell = WriteOnlyCell(sheet, _text(text))
+    cell.data_type = "s"
+    cell.font = Font(bold=True)
+    return cell
 
 
 def _text(value: Any) -> str:

@@ -29,6 +29,7 @@ from immunosarc.schema._clinical import (
     SAMPLES,
     STOP_REASONS,
     TIMEPOINTS,
+    VARIANTS,
     VISIT_RESPONSES,
 )
 from immunosarc.schema._cut_point import CUT_POINT
@@ -41,6 +42,7 @@ from immunosarc.schema._endpoint import (
 )
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._next_trial import NEXT_TRIAL
+from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -102,6 +104,7 @@ __all__ = [
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
+    "DECISION_CURVE",
     "DOSING",
     "ENDPOINTS",
     "EVENT_COUNTS",
@@ -110,6 +113,7 @@ __all__ = [
     "IMMUNE_COURSE",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
+    "LEAKAGE",
     "LEDGER",
     "LESIONS",
     "LESION_STATUS",
@@ -124,12 +128,15 @@ __all__ = [
     "PATIENTS",
     "PATIENT_FEATURES",
     "PATIENT_TOXICITY",
+    "PERFORMANCE",
     "PFS_SENSITIVITY",
     "PLACED_CHANGE",
     "PLACEMENT",
     "PLATFORMS",
     "POOLED_EFFECTS",
     "POPULATIONS",
+    "PREDICTED",
+    "PREDICTIONS",
     "PURITY",
     "QC",
     "QC_LEVELS",
@@ -138,6 +145,7 @@ __all__ = [
     "RESISTANCE_CLASSES",
     "RESPONSES",
     "RESPONSE_COURSE",
+    "RISK_GROUPS",
     "RULE_CHANGES",
     "SAMPLES",
     "SHIFT",
@@ -155,6 +163,7 @@ __all__ = [
     "TRANSITION",
     "TUMOR_CHANGE",
     "UNITS",
+    "VARIANTS",
     "VISIT_RESPONSES",
     "WITHOUT_COHORT",
     "Column",

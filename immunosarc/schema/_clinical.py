@@ -22,6 +22,7 @@ __all__ = [
     "SAMPLES",
     "STOP_REASONS",
     "TIMEPOINTS",
+    "VARIANTS",
     "VISIT_RESPONSES",
 ]
 
@@ -237,14 +238,28 @@ ADVERSE_EVENTS = _long(
     "adverse_events",
     study_day=Column("number", f"onset; {_DAY}"),
     term=Column("text", "CTCAE term", required=True, filled=True),
-    grade=Column("number", "CTCAE grade", required=True, filled=True, low=1, high=5),
+    grade=Column("number", "CTCAE grade, 1 to 5", required=True, filled=True),
     end_day=Column("number", f"end; {_DAY}"),
     related=Column("flag", "related to any study drug; derived from related_to when absent"),
     related_to=Column("text", "the drugs it is attributed to, separated by semicolons; 'none' = to no drug"),
     immune_mediated=Column("flag", "immune-mediated by attribution"),
 )
 
+VARIANTS = _long(
+    "variants",
+    sample_id=Column("text", "the sample it was found in", required=True, filled=True),
+    gene=Column("text", "symbol of the gene", required=True, filled=True),
+    consequence=Column("text", "what it does: Missense_Mutation, Silent, ... in the words of the source"),
+    protein_change=Column("text", "change of the protein, as p.R273H"),
+    chromosome=Column("text", "chromosome"),
+    position=Column("number", "first base on the chromosome", low=1),
+    reference_allele=Column("text", "bases of the reference"),
+    alternate_allele=Column("text", "bases of the tumor"),
+    alternate_reads=Column("number", "reads with the variant in the tumor", low=0),
+    reference_reads=Column("number", "reads without it in the tumor", low=0),
+)
+
 LONG_TABLES = MappingProxyType(
-    {table.name: table for table in (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS)}
+    {table.name: table for table in (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS, VARIANTS)}
 )
 """The tables that ``Cohort.tables`` may hold, by name."""

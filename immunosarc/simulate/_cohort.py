@@ -141,6 +141,8 @@ def _plan(null_panel: dict[str, list[str]]) -> dict[str, Any]:
         "title": "Plan of the simulated trial",
         "strata": "schedule_stage",
         "null_rates": {"pfs6": 0.434},
+        "dosing_interval_days": {"zalifrelimab": 42},
+        "two_stage": {"r1": 6, "n1": 15, "r": 15, "n": 28, "p0": 0.434},
         "panels": [
             {
                 "name": "primary",

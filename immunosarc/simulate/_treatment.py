@@ -102,6 +102,7 @@ def _exposures(course: _Course) -> list[dict[str, Any]]:
             "drug": drug,
             "dose": _DOSES[drug][0],
             "dose_unit": _DOSES[drug][1],
+            "planned_dose": _DOSES[drug][0],
         }
         for drug, days in course.doses.items()
         for day in days

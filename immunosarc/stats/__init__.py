@@ -24,7 +24,9 @@ from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
 from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
+from immunosarc.stats._fisher import fisher_exact
 from immunosarc.stats._fits import Fits
+from immunosarc.stats._graded_scores import graded_scores
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
     Enrollment,
@@ -50,10 +52,26 @@ from immunosarc.stats._maxstat import (
 )
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
+from immunosarc.stats._penalized import (
+    PenalizedPath,
+    log_partial_likelihood,
+    penalized_cox,
+    penalized_logistic,
+)
 from immunosarc.stats._permutation import permute_within, rank_sum_null
 from immunosarc.stats._pooling import Pooled, pool_effects, replication_bayes_factor
+from immunosarc.stats._prediction import (
+    NetBenefit,
+    area_under_curve,
+    brier,
+    concordance,
+    net_benefit,
+    optimism,
+    point_632_plus,
+)
 from immunosarc.stats._predictive_probability import PredictiveLooks, predictive_looks, predictive_probability
 from immunosarc.stats._proportion import binomial_p_greater, clopper_pearson
+from immunosarc.stats._proportional_hazards import HazardDrift, proportional_hazards
 from immunosarc.stats._proportional_odds import proportional_odds
 from immunosarc.stats._rank_correlation import rank_correlation, rank_correlation_null
 from immunosarc.stats._rank_sums import rank_sum_statistic
@@ -85,12 +103,15 @@ __all__ = [
     "CumulativeIncidence",
     "Enrollment",
     "Fits",
+    "HazardDrift",
     "KaplanMeier",
     "Look",
     "MarginalHomogeneity",
     "MaximallySelected",
+    "NetBenefit",
     "OneSampleSize",
     "Operating",
+    "PenalizedPath",
     "Pooled",
     "PredictiveLooks",
     "ResponseToxicity",
@@ -102,11 +123,14 @@ __all__ = [
     "adjusted_change",
     "admissible_weights",
     "ancova",
+    "area_under_curve",
     "auc_as_log_odds_ratio",
     "auc_null_error",
     "benjamini_hochberg",
     "binomial_p_greater",
+    "brier",
     "clopper_pearson",
+    "concordance",
     "confirmation_size",
     "counts_per_million",
     "cox",
@@ -121,6 +145,8 @@ __all__ = [
     "event_probability",
     "firth_cox",
     "firth_logistic",
+    "fisher_exact",
+    "graded_scores",
     "hodges_lehmann",
     "hothorn_lausen",
     "kaplan_meier",
@@ -130,6 +156,7 @@ __all__ = [
     "linear_score_statistic",
     "log2_plus_one",
     "log_cpm",
+    "log_partial_likelihood",
     "log_rank",
     "log_rank_lakatos",
     "log_rank_schoenfeld",
@@ -141,15 +168,21 @@ __all__ = [
     "marginal_homogeneity",
     "maximally_selected",
     "median_split",
+    "net_benefit",
     "noise_ceiling",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
     "operating_characteristics",
+    "optimism",
+    "penalized_cox",
+    "penalized_logistic",
     "permute_within",
+    "point_632_plus",
     "poisson_rate",
     "pool_effects",
     "predictive_looks",
     "predictive_probability",
+    "proportional_hazards",
     "proportional_odds",
     "rank_correlation",
     "rank_correlation_null",

@@ -13,8 +13,8 @@ __all__ = ["enumerated_p"]
 _LARGEST = 60
 
 
-def enumerated_p(values: FloatArray, marked: BoolArray, codes: IntArray) -> FloatArray:
-    """Share of the labelings whose rank sum lies at least as far from its mean, by counting them all.
+def enumerated_p(values: FloatArray, marked: BoolArray, codes: IntArray, sides: FloatArray) -> FloatArray:
+    """Share of the labelings whose rank sum lies at least as far out, by counting them all.
 
     Midranks are doubled, so that sums are whole numbers and ties cost nothing; labelings are counted
     by their sum, patient by patient, and strata are folded together. Labelings keep the number of
@@ -36,7 +36,7 @@ def enumerated_p(values: FloatArray, marked: BoolArray, codes: IntArray) -> Floa
         key = tuple(own.tobytes() + bytes([cases]) for own, cases in parts)
         if key not in known:
             known[key] = _folded(parts)
-        p[j] = _two_sided(known[key], seen_sum, parts)
+        p[j] = _tail(known[key], seen_sum, parts, side=sides[j])
     return p
 
 
@@ -59,8 +59,12 @@ def _sums(doubled: IntArray, cases: int) -> FloatArray:
     return np.asarray(ways[cases] / ways[cases].sum())
 
 
-def _two_sided(chance: FloatArray, seen: int, parts: list[tuple[IntArray, int]]) -> float:
+def _tail(chance: FloatArray, seen: int, parts: list[tuple[IntArray, int]], *, side: float) -> float:
+    """Chance of sums as high as this (side 1), as low (-1), or as far from the mean (0)."""
+    sums = np.arange(len(chance))
+    if side:
+        return min(float(chance[side * sums >= side * seen].sum()), 1.0)
     # twice the mean, so that it is a whole number too
     twice_mean = sum(2 * cases * int(own.sum()) // max(len(own), 1) for own, cases in parts)
-    away = np.abs(2 * np.arange(len(chance)) - twice_mean)
+    away = np.abs(2 * sums - twice_mean)
     return min(float(chance[away >= abs(2 * seen - twice_mean)].sum()), 1.0)

@@ -33,7 +33,7 @@ class Fits:
     statistic : ndarray of float
         Signed and standard normal under no association, for permutation and plots.
     p_value, p_exact : ndarray of float
-        Two-sided; ``p_exact`` is NaN where no exact distribution applies.
+        Two-sided unless a side was stated; ``p_exact`` is NaN where no exact distribution applies.
     status : ndarray of str
         ``"ok"``, or in words why a number is missing or doubtful.
 

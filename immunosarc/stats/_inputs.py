@@ -23,6 +23,8 @@ __all__ = [
     "as_features",
     "as_follow_up",
     "as_grades",
+    "as_predictor",
+    "as_sides",
     "as_strata",
     "check_level",
     "refuse",
@@ -149,6 +151,28 @@ def as_covariates(covariates: ArrayLike | None, length: int, problems: list[str]
     if infinite:
         problems.append(f"covariates: {infinite} infinite value(s); use NaN for what was not measured")
     return matrix
+
+
+def as_sides(sides: ArrayLike | None, length: int, problems: list[str]) -> FloatArray:
+    """Return the sign that each feature's statistic must have to count, 0 for either."""
+    if sides is None:
+        return np.zeros(length)
+    signs = np.asarray(sides, dtype=np.float64)
+    if signs.shape != (length,) or not np.isin(signs, (-1.0, 0.0, 1.0)).all():
+        problems.append(f"sides: need -1, 0 or 1 for each of {length} features, have shape {signs.shape}")
+        return np.zeros(length)
+    return signs
+
+
+def as_predictor(predictor: ArrayLike | None, length: int, problems: list[str]) -> FloatArray:
+    """Return a finite linear predictor, 0 for all where there is none."""
+    values = np.zeros(length) if predictor is None else _floats(predictor, "predictor", problems)
+    if not _is_vector(values, length, "predictor", problems):
+        return np.zeros(length)
+    if not np.isfinite(values).all():
+        problems.append("predictor: need a finite number for each patient")
+        return np.zeros(length)
+    return values
 
 
 def check_level(level: float, problems: list[str], name: str = "level") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from immunosarc.stats._inputs import FloatArray, check_level, refuse
+from immunosarc.stats._inputs import FloatArray, as_sides, check_level, refuse
 
 __all__ = ["benjamini_hochberg", "noise_ceiling", "step_down_maxt"]
 
@@ -93,7 +93,7 @@ def step_down_maxt(observed: ArrayLike, null: ArrayLike, *, sides: ArrayLike | N
     problems: list[str] = []
     plain = np.asarray(observed, dtype=np.float64)
     chance = _null_matrix(null, problems)
-    signs = _signs(sides, chance.shape[1], problems)
+    signs = as_sides(sides, chance.shape[1], problems)
     if plain.ndim != 1 or plain.size != chance.shape[1]:
         problems.append(
             f"observed: need {chance.shape[1]} values like the columns of null, have shape {plain.shape}"
@@ -145,7 +145,7 @@ def noise_ceiling(null: ArrayLike, *, level: float = 0.95, sides: ArrayLike | No
     """
     problems: list[str] = []
     chance = _null_matrix(null, problems)
-    signs = _signs(sides, chance.shape[1], problems)
+    signs = as_sides(sides, chance.shape[1], problems)
     check_level(level, problems)
     refuse("noise_ceiling", problems)
     top = np.fmax.reduce(chance[:, signs >= 0], axis=1, initial=0.0)
@@ -157,16 +157,6 @@ def noise_ceiling(null: ArrayLike, *, level: float = 0.95, sides: ArrayLike | No
 def _toward(statistics: FloatArray, signs: FloatArray) -> FloatArray:
     """How far a statistic goes the way that counts."""
     return np.asarray(np.where(signs == 0, np.abs(statistics), signs * statistics))
-
-
-def _signs(sides: ArrayLike | None, length: int, problems: list[str]) -> FloatArray:
-    if sides is None:
-        return np.zeros(length)
-    signs = np.asarray(sides, dtype=np.float64)
-    if signs.shape != (length,) or not np.isin(signs, (-1.0, 0.0, 1.0)).all():
-        problems.append(f"sides: need -1, 0 or 1 for each of {length} features, have shape {signs.shape}")
-        return np.zeros(length)
-    return signs
 
 
 def _null_matrix(null: ArrayLike, problems: list[str]) -> FloatArray:

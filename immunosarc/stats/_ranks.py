@@ -16,6 +16,7 @@ from immunosarc.stats._inputs import (
     IntArray,
     as_binary,
     as_features,
+    as_sides,
     as_strata,
     check_level,
     refuse,
@@ -35,6 +36,7 @@ def mann_whitney(
     group: ArrayLike,
     *,
     strata: ArrayLike | None = None,
+    sides: ArrayLike | None = None,
     level: float = 0.95,
 ) -> Fits:
     r"""Ask of each feature how often a responder has the higher value than a non-responder.
@@ -51,10 +53,10 @@ def mann_whitney(
     on the logit scale; with several strata, or where the AUC is 0 or 1, it is Newcombe's (method 5,
     Hanley-McNeil variance at the limit, strata added), which needs no variance from a stratum with a
     single responder, and ends at 0 or 1 with a width where the data are separated.
-    ``statistic`` is :func:`rank_sum_statistic`; ``p_value`` is two-sided normal with the tie-corrected
-    variance and a continuity correction of one half; ``p_exact`` comes from the permutation
-    distribution of U: without ties and strata up to 10,000 pairs, with them by counting every labeling
-    within strata of at most 60 patients. Sources:
+    ``statistic`` is :func:`rank_sum_statistic`; ``p_value`` is normal with the tie-corrected
+    variance and a continuity correction of one half, two-sided unless ``sides`` says otherwise;
+    ``p_exact`` comes from the permutation distribution of U: without ties and strata up to 10,000
+    pairs, with them by counting every labeling within strata of at most 60 patients. Sources:
     DeLong 1988, doi 10.2307/2531595; Newcombe 2006, doi 10.1002/sim.2324; strata add their U with equal weight.
 
     Parameters
@@ -65,6 +67,9 @@ def mann_whitney(
         True for the responders; none missing.
     strata : array_like of shape (n_patients,), optional
         Only patients of the same stratum are compared; none missing.
+    sides : array_like of shape (n_features,), optional
+        1 where only high values of responders count, -1 where only low ones do, 0 for either (default): both
+        p-values are those of the stated side. Intervals stay two-sided.
     level : float
         Confidence level.
 
@@ -90,6 +95,7 @@ def mann_whitney(
     values = as_features(features, problems)
     marked = as_binary(group, len(values), "group", problems)
     codes = as_strata(strata, len(values), problems)
+    signs = as_sides(sides, values.shape[1], problems)
     check_level(level, problems)
     refuse("mann_whitney", problems)
     blocks = rank_blocks(values, codes)
@@ -112,8 +118,8 @@ def mann_whitney(
         conf_low=low,
         conf_high=high,
         statistic=z,
-        p_value=_normal_p(wins - pairs / 2.0, z),
-        p_exact=_exact_p(values, wins, parts, marked=marked, codes=codes),
+        p_value=_normal_p(wins - pairs / 2.0, z, signs),
+        p_exact=_exact_p(values, wins, parts, marked=marked, codes=codes, sides=signs),
     )
 
 
@@ -204,29 +210,35 @@ def _newcombe_variance(auc: FloatArray, parts: list[_Placements]) -> FloatArray:
         return np.asarray(auc * (1.0 - auc) * variance / pairs**2)
 
 
-def _normal_p(surplus: FloatArray, z: FloatArray) -> FloatArray:
+def _normal_p(surplus: FloatArray, z: FloatArray, sides: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         error = surplus / z
         error = np.where(surplus == 0.0, np.inf, np.abs(error))
-        corrected = np.maximum(np.abs(surplus) - 0.5, 0.0) / error
-    p: FloatArray = np.where(np.isnan(z), np.nan, np.minimum(2.0 * special.ndtr(-corrected), 1.0))
-    return p
+        either = np.minimum(2.0 * special.ndtr(-np.maximum(np.abs(surplus) - 0.5, 0.0) / error), 1.0)
+        stated = special.ndtr(-(sides * surplus - 0.5) / error)
+    return np.where(np.isnan(z), np.nan, np.where(sides == 0, either, stated))
 
 
 def _exact_p(
-    values: FloatArray, wins: FloatArray, parts: list[_Placements], *, marked: BoolArray, codes: IntArray
+    values: FloatArray,
+    wins: FloatArray,
+    parts: list[_Placements],
+    *,
+    marked: BoolArray,
+    codes: IntArray,
+    sides: FloatArray,
 ) -> FloatArray:
     """By recursion where there are no ties and one stratum, else by enumeration where that is feasible."""
     p = np.full(len(wins), np.nan)
     if len(parts) == 1:
-        p = _untied_p(values, wins, parts)
+        p = _untied_p(values, wins, parts, sides)
     left = np.flatnonzero(np.isnan(p))
     if left.size and len(values):
-        p[left] = enumerated_p(values[:, left], marked, codes)
+        p[left] = enumerated_p(values[:, left], marked, codes, sides[left])
     return p
 
 
-def _untied_p(values: FloatArray, wins: FloatArray, parts: list[_Placements]) -> FloatArray:
+def _untied_p(values: FloatArray, wins: FloatArray, parts: list[_Placements], sides: FloatArray) -> FloatArray:
     p = np.full(len(wins), np.nan)
     cases, controls = parts[0].cases.astype(np.int64), parts[0].controls.astype(np.int64)
     ordered = np.sort(values, axis=0)
@@ -235,8 +247,10 @@ def _untied_p(values: FloatArray, wins: FloatArray, parts: list[_Placements]) ->
     for n1, n0 in np.unique(sizes[fits & (cases > 0) & (controls > 0)], axis=0):
         same = fits & (cases == n1) & (controls == n0)
         upper = np.cumsum(_rank_sum_distribution(int(n1), int(n0)))
-        far = np.minimum(wins[same], n1 * n0 - wins[same]).astype(np.int64)
-        p[same] = np.minimum(2.0 * upper[far], 1.0)
+        won, lost, side = wins[same], n1 * n0 - wins[same], sides[same]
+        # U is symmetric: as many wins or more are as likely as as many losses or fewer
+        far = np.where(side == 0, np.minimum(won, lost), np.where(side > 0, lost, won)).astype(np.int64)
+        p[same] = np.minimum(np.where(side == 0, 2.0, 1.0) * upper[far], 1.0)
     return p
 
 

@@ -7,6 +7,8 @@ from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_fo
 from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
+from immunosarc.study._trial import trial_tables
+from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
     "FeatureSpec",
@@ -15,6 +17,7 @@ __all__ = [
     "Plan",
     "Replication",
     "Study",
+    "TwoStage",
     "check",
     "checked_cohort",
     "ledger",
@@ -22,4 +25,5 @@ __all__ = [
     "plan_for",
     "replicate",
     "run",
+    "trial_tables",
 ]

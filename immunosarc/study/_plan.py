@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -16,6 +16,7 @@ from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._population import exclusion_problems
 from immunosarc.study._tissue import repeated_biopsies
+from immunosarc.study._two_stage import TwoStage
 
 __all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "PlannedTest", "plan_for"]
 
@@ -168,6 +169,11 @@ class Plan(_Frozen):
         Rules of response and censoring for what is derived from visits; a name of ``endpoints.RULE_SETS``.
     reader : str or None
         Whose lesions or calls count; needed when the visits have several readers.
+    dosing_interval_days : mapping of str to int
+        Drug -> days from one planned dose to the next, for the dose intensity; 21 for every other drug.
+    two_stage : TwoStage, optional
+        The design of the trial, ``{ r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }``: its endpoint is also given
+        without the bias of the first look.
     null_rates : mapping of str to float
         Historical rates that a binary endpoint is compared with, one-sided and exact.
     alpha : float
@@ -204,6 +210,8 @@ class Plan(_Frozen):
     after: str = "on"
     rule_set: str = next(iter(RULE_SETS))
     reader: str | None = None
+    dosing_interval_days: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    two_stage: TwoStage | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
@@ -303,6 +311,9 @@ class Plan(_Frozen):
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
         found.append(_unknown("rule set", self.rule_set, RULE_SETS))
+        if self.two_stage is not None:
+            binary = [name for name, endpoint in schema.ENDPOINTS.items() if endpoint.kind == "binary"]
+            found.append(_unknown("binary endpoint of two_stage", self.two_stage.endpoint, binary))
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
         chosen = (*self.binary_models, *self.ordinal_models, *self.time_to_event_models)
         found += [models.MODELS.why_not(name) for name in chosen]
@@ -443,6 +454,11 @@ def _in_words(error: Any) -> str:
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    inside: dict[str, type[_Frozen]] = {"panels": Panel, "hypotheses": Hypothesis, "features": FeatureSpec}
+    inside: dict[str, type[BaseModel]] = {
+        "panels": Panel,
+        "hypotheses": Hypothesis,
+        "features": FeatureSpec,
+        "two_stage": TwoStage,
+    }
     owner = next((inside[part] for part in reversed(location[:-1]) if part in inside), Plan)
     return list(owner.model_fields)

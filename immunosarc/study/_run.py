@@ -22,9 +22,11 @@ from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
+from immunosarc.study._profile import profile_tables
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
+from immunosarc.study._trial import trial_tables
 
 __all__ = ["associations_of", "measured_features", "run"]
 
@@ -47,12 +49,13 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Returns
     -------
     Study
-        Tables ``patients, outcomes, summary, survival, populations, progression_incidence, qc, signatures,
-        coverage, scores, associations, families, landmarks, strata_sizes, shrinkage, explained_by_histology,
-        without_histology, paired, changes, adjusted_changes, change_by_response, biopsied, transitions,
-        class_changes, shift, progression_changes, feature_course, ledger,
-        attrition``, as far as there is anything for
-        them; and where the cohort has such rows ``visits, course, tumor_change, timeline, event_counts``.
+        Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
+        follow_up, two_stage, qc, signatures, coverage, scores, cells, classes, placement, placed_change,
+        lineage, associations, families, landmarks, strata_sizes,
+        shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
+        ledger, attrition``, as far as there is anything for them; and where the cohort has such rows those of
+        :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------
@@ -78,17 +81,14 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "outcomes": outcomes,
         "summary": endpoints.summarize(outcomes, by=by, null_rates=chosen.null_rates, level=1 - chosen.alpha),
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
-        "populations": endpoints.summarize_populations(outcomes, by=by),
-        "progression_incidence": models.progression_incidence(outcomes, by=by, level=1 - chosen.alpha),
     }
-    tables |= endpoints.derive_trial_tables(
-        analyzed, rules=chosen.rule_set, reader=chosen.reader, on_conflict=chosen.on_conflict
-    )
+    tables |= trial_tables(analyzed, chosen, outcomes, by=by)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
     scored = score_panels(tumor, chosen)
     tables |= score_tables(tumor, scored)
+    tables |= profile_tables(tumor, chosen, seed)
     measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(associations_of(cohort, chosen, outcomes, measured, seed), chosen, stamp)

@@ -17,7 +17,7 @@ from immunosarc.errors import CoverageError
 from immunosarc.study._columns import column_values
 from immunosarc.study._plan import Panel, Plan
 
-__all__ = ["PanelScores", "score_panels", "score_tables"]
+__all__ = ["PanelScores", "planned_sets", "score_panels", "score_tables"]
 
 _log = logging.getLogger("immunosarc")
 
@@ -47,7 +47,7 @@ def score_panels(cohort: Cohort, plan: Plan) -> dict[str, PanelScores]:
         scored[panel.name] = PanelScores(_with_every_timepoint(part.scores, cohort), part.coverage)
     last = next((panel for panel in reversed(plan.panels) if panel.scored), None)
     if last and not any(part.scores.notna().any(axis=None) for part in scored.values()):
-        method, signatures, _ = _sets(last)[0]
+        method, signatures, _ = planned_sets(last)[0]
         features.score(cohort[last.assay or plan.assay], signatures, method=method, min_coverage=plan.min_coverage)
     return scored
 
@@ -80,7 +80,7 @@ def score_tables(cohort: Cohort, scored: Mapping[str, PanelScores]) -> dict[str,
 def _score_panel(adata: anndata.AnnData, panel: Panel, min_coverage: float) -> PanelScores:
     scores, coverage = [], []
     scoring: dict[str, str] = {}
-    for method, signatures, names in _sets(panel):
+    for method, signatures, names in planned_sets(panel):
         how: dict[str, Any] = {"method": method, "min_coverage": min_coverage}
         part = _scores_or_missing(adata, signatures, how)
         scoring |= {names.get(one, one): said for one, said in part.attrs["scoring"].items()}
@@ -98,8 +98,8 @@ def _score_panel(adata: anndata.AnnData, panel: Panel, min_coverage: float) -> P
     return PanelScores(whole, pd.concat(coverage, ignore_index=True))
 
 
-def _sets(panel: Panel) -> list[tuple[str, Any, dict[str, str]]]:
-    """What to score: (method, signatures, signature name to feature name)."""
+def planned_sets(panel: Panel) -> list[tuple[str, Any, dict[str, str]]]:
+    """Return what to score: (method, signatures, signature name to feature name)."""
     catalog = features.signatures()
     sets: list[tuple[str, Any, dict[str, str]]] = [
         (spec.method, catalog.subset(spec.signature), {spec.signature: name})

@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 
 from immunosarc import Cohort, schema
-from immunosarc.endpoints import derive, derive_course, find_conflicts
+from immunosarc.endpoints import (
+    count_adverse_events,
+    derive,
+    derive_course,
+    derive_dosing,
+    derive_trial_tables,
+    find_conflicts,
+)
 from immunosarc.errors import SchemaError
 
 
@@ -23,8 +30,8 @@ def dose(patient: str, day: float, unit: str) -> dict[str, object]:
     return {"patient_id": patient, "study_day": day, "drug": "doxorubicin", "dose": 75.0, "dose_unit": unit}
 
 
-def event(patient: str, day: float) -> dict[str, object]:
-    return {"patient_id": patient, "study_day": day, "term": "Rash", "grade": 1}
+def event(patient: str, day: float, grade: float = 1) -> dict[str, object]:
+    return {"patient_id": patient, "study_day": day, "term": "Rash", "grade": grade}
 
 
 # kind of contradiction: dates of the patient, rows by table, and (table, row, words)
@@ -66,6 +73,8 @@ KINDS = {
         {"adverse_events": [(61,)]},
         ("adverse_events", 0, "study_day 61 is after death_day"),
     ),
+    "grade 0": ({}, {"adverse_events": [(5, 2), (6, 0)]}, ("adverse_events", 1, "grade 0, CTCAE has 1 to 5")),
+    "grade 6": ({}, {"adverse_events": [(5, 6)]}, ("adverse_events", 0, "grade 6, CTCAE has 1 to 5")),
     "dates": (
         {"death_day": 60.0, "last_alive_day": 70.0},
         {},
@@ -152,3 +161,40 @@ def test_without_a_baseline_nothing_is_adequate() -> None:
     )
     assert outcomes["best_overall_response"].tolist() == ["NE"]
     assert (outcomes["pfs_days"].tolist(), outcomes["pfs_event"].tolist()) == ([1], [False])
+
+
+def test_tables_of_a_trial_leave_the_patients_out_too() -> None:
+    trial = cohort(list(KINDS))
+    with pytest.raises(SchemaError):
+        derive_trial_tables(trial)
+    made = derive_trial_tables(trial, on_conflict="exclude_patient")
+    kind = dict(zip(trial.patients.index, KINDS, strict=False))
+    told = made["toxicity"].set_index("patient_id")["status"]
+    assert {kind[one] for one in told.index[told.str.startswith("excluded: grade")]} == {"grade 0", "grade 6"}
+    assert made["event_counts"]["n_treated"].isin([0.0]).all() or len(made["event_counts"]) == 0
+    dosing = made["dosing"].set_index("patient_id")
+    assert dosing["status"].tolist() == ["excluded: dose of doxorubicin in mg, other doses in mg/m2"]
+    assert dosing[["n_doses", "cumulative_dose", "exposure_days"]].isna().all(axis=None)
+    assert made["immune_course"].loc["OK", "immune_best_response"] == "iPR"
+
+
+def test_a_wrong_grade_takes_the_patient_out_of_count_and_denominator() -> None:
+    events = pd.DataFrame([event("P1", 5, 3), event("P2", 5, 6), event("P2", 9, 2)]).assign(related=True)
+    trial = Cohort(pd.DataFrame({"patient_id": ["P1", "P2", "P3"]}), tables={"adverse_events": events})
+    counts = count_adverse_events(trial, on_conflict="exclude_patient")
+    assert counts[["grade", "n_patients", "n_treated"]].to_numpy().tolist() == [[3, 1, 2], [3, 1, 2]]
+    with pytest.raises(SchemaError, match=r"P2: grade 6, CTCAE has 1 to 5 \(table 'adverse_events', row 1\)"):
+        count_adverse_events(trial)
+    doses = pd.DataFrame([dose(one, day, "mg/m2") for one in ("P1", "P2", "P3") for day in (1, 22)])
+    whole = Cohort(trial.patients, tables={"adverse_events": events, "exposures": doses})
+    rates = derive_trial_tables(whole, on_conflict="exclude_patient")["toxicity_rates"]
+    assert rates.loc[0, ["n", "n_events"]].tolist() == [2, 1]
+
+
+def test_doses_in_two_units_stop_or_leave_the_patient_out() -> None:
+    doses = pd.DataFrame([dose("P1", 1, "mg/m2"), dose("P2", 1, "mg/m2"), dose("P2", 22, "mg")])
+    with pytest.raises(SchemaError, match=r"P2: dose of doxorubicin in mg, other doses in mg/m2 .*row 2"):
+        derive_dosing(doses)
+    table = derive_dosing(doses, on_conflict="exclude_patient").set_index("patient_id")
+    assert table["cumulative_dose"].fillna(-1).to_dict() == {"P1": 75.0, "P2": -1}
+    assert table["status"].str.startswith("excluded").tolist() == [False, True]

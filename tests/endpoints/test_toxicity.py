@@ -164,12 +164,14 @@ def test_grades_that_do_not_exist_stop_or_exclude_the_patient(grade) -> None:
     rows = events(("P1", 5, "Rash", 3, "doxorubicin", False), ("P2", 5, "Rash", 1, "doxorubicin", False))
     rows = rows.assign(grade=pd.Series([grade, 1], dtype=object))
     before = rows.copy()
-    with pytest.raises(SchemaError, match=rf"P1: grade {grade} \(table 'adverse_events', row 0\)"):
+    with pytest.raises(
+        SchemaError, match=rf"P1: grade {grade}, CTCAE has 1 to 5 \(table 'adverse_events', row 0\)"
+    ):
         derive_toxicity(rows)
     table = derive_toxicity(rows, on_conflict="exclude_patient")
     pd.testing.assert_frame_equal(rows, before)
     assert table["grade"].fillna(-1).tolist() == [-1, 1]
-    assert table["status"].tolist() == [f"excluded: grade {grade} (table 'adverse_events', row 0)", "ok"]
+    assert table["status"].tolist() == [f"excluded: grade {grade}, CTCAE has 1 to 5", "ok"]
     flags = derive_patient_toxicity(table, patients("P1", "P2"))
     assert flags["treatment_related_grade_3_or_higher"].tolist() == [pd.NA, False]
     assert flags["status"].str.startswith("excluded").tolist() == [True, False]

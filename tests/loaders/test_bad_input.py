@@ -163,6 +163,11 @@ CASES = {
         errors.DataFileError,
         ["in/clinical.tsv line 6, column 'patient': 'P3 ' has a blank at its end or beginning; remove it"],
     ),
+    "an id with a character that nobody sees": (
+        [("clinical.tsv", "S4\tP3", "S4\tP\x7f3")],
+        errors.DataFileError,
+        ["in/clinical.tsv line 6, column 'patient': 'P\\x7f3' holds a character that cannot be seen; remove it"],
+    ),
     "a library without a sample": (
         [("counts.tsv", "S3b", "S5")],
         errors.DataFileError,
@@ -359,7 +364,8 @@ CASES = {
         [("toy.toml", "in/counts.tsv", "in/counts.dat")],
         errors.ImmunosarcError,
         [
-            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet; say [assays.rna] delimiter = ..."
+            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet, .xpt, .sas7bdat; say",
+            "[assays.rna] delimiter = ...",
         ],
     ),
     "unknown key in the manifest": (

@@ -42,7 +42,18 @@ STUDY = {
         "cancer_study_identifier: toy_2024\ngenetic_alteration_type: MUTATION_EXTENDED\ndatatype: MAF\n"
         "stable_id: mutations\ndata_filename: data_mutations.txt\n"
     ),
-    "data_mutations.txt": "Hugo_Symbol\tTumor_Sample_Barcode\nTP53\tS1\n",
+    "data_mutations.txt": (
+        "#version 2.4\nHugo_Symbol\tChromosome\tStart_Position\tVariant_Classification\tTumor_Sample_Barcode\t"
+        "HGVSp_Short\tt_alt_count\n"
+        "TP53\t17\t7577120\tMissense_Mutation\tS1\tp.R273H\t31\n"
+        "RB1\t13\t48919244\tNonsense_Mutation\tS2\tp.R137*\t12\n"
+        "RB1\tX\t48919250\tSilent\tS2\t\tNA\n"
+    ),
+    "meta_cna.txt": (
+        "cancer_study_identifier: toy_2024\ngenetic_alteration_type: COPY_NUMBER_ALTERATION\ndatatype: DISCRETE\n"
+        "stable_id: gistic\ndata_filename: data_cna.txt\n"
+    ),
+    "data_cna.txt": "Hugo_Symbol\tS1\nMDM2\t2\n",
     "meta_timeline_treatment.txt": (
         "cancer_study_identifier: toy_2024\ngenetic_alteration_type: CLINICAL\ndatatype: TIMELINE\n"
         "data_filename: data_timeline_treatment.txt\n"
@@ -121,9 +132,45 @@ def test_treatments_are_counted_from_the_first_dose(files: Path) -> None:
     assert pd.isna(table["end_day"][2])
 
 
+def test_mutations_are_variants_of_samples_and_their_patients(files: Path) -> None:
+    cohort = _load(files)
+    table = cohort.tables["variants"]
+    assert table[["patient_id", "sample_id", "gene", "consequence"]].to_numpy().tolist() == [
+        ["P1", "S1", "TP53", "Missense_Mutation"],
+        ["P2", "S2", "RB1", "Nonsense_Mutation"],
+        ["P2", "S2", "RB1", "Silent"],
+    ]
+    assert table["position"].tolist() == [7577120, 48919244, 48919250]
+    assert table["chromosome"].tolist() == ["17", "13", "X"]
+    assert table["alternate_reads"].tolist()[:2] == [31, 12]
+    assert pd.isna(table["alternate_reads"][2])
+    assert pd.isna(table["protein_change"][2])
+    assert cohort.select(samples=["S1"]).tables["variants"]["gene"].tolist() == ["TP53"]
+    assert len(cohort.select(samples=["S1"]).tables["medications"]) == 4
+
+
+def test_variants_of_samples_that_left_leave_too_and_are_recorded(files: Path) -> None:
+    cohort = _load(_change(files, "toy.toml", "[samples]\n", '[samples]\ndrop = { SAMPLE_ID = "S2" }\n'))
+    assert cohort.tables["variants"]["sample_id"].tolist() == ["S1"]
+    steps = {step["step"]: step for step in cohort.provenance["loading"]}
+    step = steps["study/data_mutations.txt: variants"]
+    assert step["kept"] == 1
+    assert step["left_out"] == [["P2", "S2", "sample was left out: SAMPLE_ID is S2"]] * 2
+
+
+def test_variants_belong_to_the_patient_of_their_sample() -> None:
+    patients = pd.DataFrame({"patient_id": ["P1", "P2"]})
+    samples = pd.DataFrame({"sample_id": ["S1"], "patient_id": ["P1"], "timepoint": ["pre"]})
+    rows = pd.DataFrame({"patient_id": ["P2", "P1"], "sample_id": ["S1", "S9"], "gene": ["TP53", "RB1"]})
+    with pytest.raises(ims.errors.CohortError) as caught:
+        ims.Cohort(patients, samples, tables={"variants": rows})
+    assert "table 'variants': sample ['S9'] not in the samples table" in str(caught.value)
+    assert "table 'variants': sample ['S1'] is of another patient in the samples table" in str(caught.value)
+
+
 def test_what_is_not_read_is_said(files: Path) -> None:
     said = [one for one in _load(files).provenance["caveats"] if "is not read" in one]
-    assert said == ["study/data_mutations.txt is not read: there is no table for MUTATION_EXTENDED (MAF)"]
+    assert said == ["study/data_cna.txt is not read: there is no table for COPY_NUMBER_ALTERATION (DISCRETE)"]
     _change(files, "toy.toml", 'first_dose = { AGENT = "Doxorubicin" }\n', "")
     said = _load(files).provenance["caveats"]
     assert any(one.startswith("study/data_timeline_treatment.txt is not read: its days have") for one in said)
@@ -197,6 +244,12 @@ def test_lines_are_those_of_the_file(files: Path) -> None:
             "Hugo_Symbol\tEntrez_Gene_Id",
             "Entrez_Gene_Id\tHugo_Symbol",
             "Hugo_Symbol is needed",
+        ),
+        (
+            "data_mutations.txt",
+            "Missense_Mutation\tS1",
+            "Missense_Mutation\tS3",
+            "study/data_mutations.txt line 3, column 'Tumor_Sample_Barcode': sample 'S3' is not in the samples table",
         ),
         (
             "data_clinical_patient.txt",

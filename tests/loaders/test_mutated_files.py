@@ -1,23 +1,20 @@
 """Spoilt copies of good files: every reader answers with what the file says, or with one of our errors.
 
-``IMMUNOSARC_FUZZ_CASES`` sets how many copies each reader sees (10000 for a long run), and
-``IMMUNOSARC_FUZZ_SEED`` which ones.
+``IMMUNOSARC_FUZZ_CASES`` sets how many copies each reader sees (10000 for a long run; the files of one
+reader share them), and ``IMMUNOSARC_FUZZ_SEED`` which ones.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 
@@ -26,269 +23,82 @@ from immunosarc import schema
 from immunosarc.errors import ImmunosarcError, raise_together
 from immunosarc.loaders._assay import read_assay
 from immunosarc.loaders._block import read_block
-from immunosarc.loaders._clinical import Part, patients_part
+from immunosarc.loaders._clinical import Part, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
-from immunosarc.loaders._parse import parse_manifest
+from immunosarc.loaders._parse import Parsed, parse_manifest
 from immunosarc.loaders._source import Source
-from tests.loaders import test_cbioportal, test_pipelines, test_redcap
+from immunosarc.loaders._variants import of_samples, without_patient
+from tests.loaders.export_targets import FIRST_DOSES, cbioportal, cdisc, gene_map, redcap, salmon
 from tests.loaders.spoiling import spoilt
+from tests.loaders.targets import (
+    CLINICAL,
+    COUNTS,
+    Answer,
+    Target,
+    clinical,
+    counts,
+    h5ad,
+    lengths,
+    matrix_rows,
+    numbers_of_h5ad,
+    parquet_rows,
+    rows_of,
+    sheet_rows,
+    whole_manifest,
+    workbook,
+    written,
+)  # fmt: skip
 
 CASES = int(os.environ.get("IMMUNOSARC_FUZZ_CASES", "300"))
 SEED = int(os.environ.get("IMMUNOSARC_FUZZ_SEED", "20260101"))
 
-CLINICAL = "id\tsample\tage\n" + "".join(f"P{i}\tS{i}\t{40 + i}.5\n" for i in range(4))
-PATIENTS = """
-name = "toy"
-[patients]
-file = "{clinical}"
-columns = {{ patient_id = "id", age = "age" }}
-"""
-SAMPLES = """
-[samples]
-file = "clinical.tsv"
-columns = { sample_id = "sample", patient_id = "id" }
-constants = { timepoint = "pre" }
-"""
-ASSAY = """
-[assays.rna]
-file = "{counts}"
-unit = "counts"
-orientation = "samples_by_genes"
-gene_id = "symbol"
-"""
-COUNTS = pd.DataFrame(
-    np.random.default_rng(1).poisson(20, size=(4, 3)).astype(float),
-    index=[f"S{i}" for i in range(4)],
-    columns=["GZMA", "PRF1", "ACTB"],
+READERS: dict[str, Callable[[], Target]] = {
+    "text": lambda: clinical("clinical.tsv", CLINICAL.encode(), rows_of),
+    "workbook": lambda: clinical("clinical.xlsx", workbook(), sheet_rows),
+    "parquet": lambda: clinical(
+        "clinical.parquet", written(pd.read_csv(io.StringIO(CLINICAL), sep="\t")), parquet_rows
+    ),
+    "matrix": lambda: counts("counts.tsv", COUNTS.to_csv(sep="\t", index_label="sample").encode(), rows_of),
+    "matrix in parquet": lambda: counts("counts.parquet", written(COUNTS.rename_axis("sample")), matrix_rows),
+    "matrix in h5ad": lambda: _pinned(counts("counts.h5ad", h5ad(), lambda _: [])),
+    "matrix in damaged h5ad": lambda: replace(
+        _pinned(counts("counts.h5ad", h5ad(), lambda _: [])), holds=numbers_of_h5ad, refused=0.3, pinned=True
+    ),
+    "salmon": salmon,
+    "gene map": gene_map,
+    "lengths": lengths,
+    "redcap export": lambda: redcap("export.csv"),
+    "redcap dictionary": lambda: redcap("dictionary.csv"),
+    "cbioportal patients": lambda: cbioportal("data_clinical_patient.txt"),
+    "cbioportal samples": lambda: cbioportal("data_clinical_sample.txt"),
+    "cbioportal timeline": lambda: cbioportal("data_timeline_treatment.txt"),
+    "cbioportal expression": lambda: cbioportal("data_mrna_seq_v2_rsem.txt"),
+    "cbioportal mutations": lambda: cbioportal("data_mutations.txt"),
+    "cbioportal meta": lambda: cbioportal("meta_mrna.txt"),
+    "cdisc text": lambda: cdisc("tr", "csv"),
+    "cdisc times": lambda: cdisc("adtte", "csv"),
+    "cdisc parquet": lambda: cdisc("tr", "parquet"),
+    "cdisc transport": lambda: cdisc("tr", "xpt"),
+    "cdisc transport of times": lambda: cdisc("adtte", "xpt"),
+    "manifest": whole_manifest,
+}
+
+
+FILES_OF_ONE_READER = (
+    ("matrix in h5ad", "matrix in damaged h5ad"),
+    ("salmon", "gene map"),
+    ("redcap export", "redcap dictionary"),
+    tuple(name for name in READERS if name.startswith("cbioportal")),
+    tuple(name for name in READERS if name.startswith("cdisc")),
 )
-LENGTHS = "gene\tlength\nGZMA\t900\nPRF1\t700.5\nACTB\t1100\n"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the readers of one file gave, without the rest of a cohort."""
-
-    patients: pd.DataFrame
-    rna: Any = None
-
-    def __getitem__(self, name: str) -> Any:
-        assert name == "rna"
-        return self.rna
-
-
-@dataclass(frozen=True)
-class Target:
-    """A file that is spoilt, the good files beside it, and what must be left of it in a cohort that loads."""
-
-    file: str
-    files: Mapping[str, bytes]
-    manifest: str
-    holds: Callable[[bytes, Any], bool]
-    refused: float = 0.3
-    part: str = "patients"
-
-    @property
-    def is_text(self) -> bool:
-        return not self.file.endswith((".xlsx", ".parquet", ".h5ad"))
-
-
-def rows_of(data: bytes, delimiter: str = "\t", *, comment: str = "") -> list[list[str]]:
-    """Read a table by other means than the package: decode, and let the csv module split."""
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    while comment and text.startswith(comment):
-        text = text.partition("\n")[2]
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter))
-    except csv.Error:  # a name longer than the module reads
-        rows = [line.split(delimiter) for line in text.split("\n")]
-    while rows and not "".join(rows[-1]).strip():
-        rows.pop()
-    return rows
-
-
-def _same_patients(rows: list[list[str]], cohort: Answer) -> bool:
-    """Every row of the file is a patient with the age that stands there."""
-    name, age = rows[0].index("id"), rows[0].index("age")
-    wanted = {row[name]: float(row[age]) if row[age].strip() else np.nan for row in rows[1:]}
-    found = cohort.patients["age"]
-    return set(found.index) == set(wanted) and all(
-        np.isnan(found[one]) if np.isnan(value) else found[one] == value for one, value in wanted.items()
-    )
-
-
-def _same_numbers(rows: list[list[str]], cohort: Answer) -> bool:
-    """Every cell of the file is a number of the assay."""
-    wanted = {row[0]: [float(cell) if cell else np.nan for cell in row[1:]] for row in rows[1:]}
-    found = cohort["rna"].to_df()
-    return (
-        list(found.columns) == rows[0][1:]
-        and set(found.index) == set(wanted)
-        and all(np.array_equal(found.loc[name], values, equal_nan=True) for name, values in wanted.items())
-    )
-
-
-def _sheet(data: bytes) -> list[list[str]]:
-    rows = openpyxl.load_workbook(io.BytesIO(data)).active.iter_rows(values_only=True)
-    return [["" if cell is None else str(cell) for cell in row] for row in rows]
-
-
-def _parquet_rows(data: bytes) -> list[list[str]]:
-    from pyarrow import parquet
-
-    columns = parquet.read_table(io.BytesIO(data)).to_pydict()
-    return [
-        list(columns),
-        *(["" if cell is None else str(cell) for cell in row] for row in zip(*columns.values(), strict=True)),
-    ]
-
-
-def _workbook() -> bytes:
-    book, buffer = openpyxl.Workbook(), io.BytesIO()
-    for row in csv.reader(io.StringIO(CLINICAL), delimiter="\t"):
-        book.active.append([float(cell) if cell[:1] == "4" else cell for cell in row])
-    book.save(buffer)
-    return buffer.getvalue()
-
-
-def _written(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer)
-    return buffer.getvalue()
-
-
-def _h5ad(folder: Path) -> bytes:
-    import anndata
-
-    adata = anndata.AnnData(
-        COUNTS.to_numpy(), obs=pd.DataFrame(index=COUNTS.index), var=pd.DataFrame(index=COUNTS.columns)
-    )
-    adata.write_h5ad(folder / "made.h5ad")
-    return (folder / "made.h5ad").read_bytes()
-
-
-def _clinical(file: str, data: bytes, read: Callable[[bytes], list[list[str]]]) -> Target:
-    manifest = PATIENTS.format(clinical=file)
-    return Target(file, {file: data}, manifest, lambda spoilt, cohort: _same_patients(read(spoilt), cohort))
-
-
-def _counts(file: str, data: bytes, read: Callable[[bytes], list[list[str]]]) -> Target:
-    manifest = PATIENTS.format(clinical="clinical.tsv") + SAMPLES + ASSAY.format(counts=file)
-    files = {"clinical.tsv": CLINICAL.encode(), file: data}
-    return Target(file, files, manifest, lambda spoilt, cohort: _same_numbers(read(spoilt), cohort), part="rna")
-
-
-def _no_row_lost(data: bytes, cohort: Answer) -> bool:
-    return cohort.patients.index.is_unique and len(cohort.patients) > 0
-
-
-def _salmon() -> Target:
-    good = {f"salmon/{name}/quant.sf": test_pipelines._quant(name).encode() for name in test_pipelines.QUANT}
-    files = good | {"clinical.tsv": test_pipelines.CLINICAL.encode(), "tx2gene.tsv": test_pipelines.MAP.encode()}
-
-    def same(data: bytes, cohort: Answer) -> bool:
-        rows = rows_of(data)
-        tpm = rows[0].index("TPM")
-        return np.isclose(cohort["rna"].X[0].sum(), sum(float(row[tpm]) for row in rows[1:]), rtol=1e-12)
-
-    return Target("salmon/S1/quant.sf", files, test_pipelines.HEAD + test_pipelines.SALMON, same, part="rna")
-
-
-def _lengths() -> Target:
-    target = _counts("counts.tsv", COUNTS.to_csv(sep="\t", index_label="sample").encode(), rows_of)
-    manifest = target.manifest + 'gene_lengths = "lengths.tsv"\n'
-
-    def same(data: bytes, cohort: Answer) -> bool:
-        wanted = {row[0]: float(row[1]) for row in rows_of(data)[1:]}
-        found = cohort["rna"].var["gene_length"]
-        return all(wanted[name] == value for name, value in found.items())
-
-    return Target("lengths.tsv", {**target.files, "lengths.tsv": LENGTHS.encode()}, manifest, same, part="rna")
-
-
-def _redcap(file: str) -> Target:
-    files = {"export.csv": test_redcap.EXPORT.encode(), "dictionary.csv": test_redcap.DICTIONARY.encode()}
-    manifest = test_redcap.MANIFEST.split("columns")[0].replace('missing = ["Not known"]\n', "") + (
-        'columns = { patient_id = "record_id", sex_at_birth = "sex" }\n'
-    )
-    labels = {"1": "Female", "2": "Male", "9": "Not known"}
-
-    def same(data: bytes, cohort: Answer) -> bool:
-        if file != "export.csv":
-            return len(cohort.patients) == 3
-        rows = rows_of(data, ",")
-        name, form, sex = (rows[0].index(one) for one in ("record_id", "redcap_repeat_instrument", "sex"))
-        wanted = {row[name]: labels.get(row[sex].strip(), row[sex].strip()) for row in rows[1:] if row[form] == ""}
-        return cohort.patients["sex_at_birth"].fillna("").to_dict() == wanted
-
-    return Target(file, files, manifest, same)
-
-
-def _cbioportal(file: str) -> Target:
-    files = {f"study/{name}": text.encode() for name, text in test_cbioportal.STUDY.items()}
-    patients = [line.split("\t") for line in test_cbioportal.STUDY["data_clinical_patient.txt"].splitlines()]
-    files["study/data_clinical_patient.txt"] = "".join(f"{row[0]}\t{row[2]}\n" for row in patients).encode()
-    manifest = test_cbioportal.MANIFEST.replace('first_dose = { AGENT = "Doxorubicin" }\n', "")
-
-    def same(data: bytes, cohort: Answer) -> bool:
-        if file != "data_clinical_patient.txt":
-            return len(cohort.patients) == 3
-        rows = rows_of(data, comment="#")
-        missing = ("", "NA", "[Not Available]", "[Not Applicable]", "[Unknown]", "[Discrepancy]")
-        ages = {
-            row[rows[0].index("PATIENT_ID")]: row[rows[0].index("AGE")] if "AGE" in rows[0] else ""
-            for row in rows[1:]
-        }
-        found = cohort.patients.get("age", pd.Series(np.nan, index=cohort.patients.index))
-        return set(found.index) == set(ages) and all(
-            np.isnan(found[one]) if age.strip() in missing else found[one] == float(age)
-            for one, age in ages.items()
-        )
-
-    part = "patients" if "patient" in file else "rna"
-    return Target(f"study/{file}", files, manifest, same, refused=0.1, part=part)
-
-
-def _manifest() -> Target:
-    target = _counts("counts.tsv", COUNTS.to_csv(sep="\t", index_label="sample").encode(), rows_of)
-    return Target("toy.toml", target.files, target.manifest, _no_row_lost, part="all")
-
-
-def targets(folder: Path) -> dict[str, Callable[[], Target]]:
-    frame = pd.read_csv(io.StringIO(CLINICAL), sep="\t")
-    matrix = COUNTS.to_csv(sep="\t", index_label="sample").encode()
-    return {
-        "text": lambda: _clinical("clinical.tsv", CLINICAL.encode(), rows_of),
-        "workbook": lambda: _clinical("clinical.xlsx", _workbook(), _sheet),
-        "parquet": lambda: _clinical("clinical.parquet", _written(frame), _parquet_rows),
-        "matrix": lambda: _counts("counts.tsv", matrix, rows_of),
-        "matrix in parquet": lambda: _counts(
-            "counts.parquet", _written(COUNTS.rename_axis("sample")), _matrix_rows
-        ),
-        "matrix in h5ad": lambda: _pinned(_counts("counts.h5ad", _h5ad(folder), lambda _: [])),
-        "salmon": _salmon,
-        "lengths": _lengths,
-        "redcap export": lambda: _redcap("export.csv"),
-        "redcap dictionary": lambda: _redcap("dictionary.csv"),
-        "cbioportal patients": lambda: _cbioportal("data_clinical_patient.txt"),
-        "cbioportal meta": lambda: _cbioportal("meta_mrna.txt"),
-        "manifest": _manifest,
-    }
-
-
-def _matrix_rows(data: bytes) -> list[list[str]]:
-    header, *rows = _parquet_rows(data)
-    names = next(place for place, cell in enumerate(rows[0]) if not cell[:1].isdigit())
-    return [[row[names], *row[:names], *row[names + 1 :]] for row in (header, *rows)]
+def _cases(name: str) -> int:
+    return CASES // next((len(files) for files in FILES_OF_ONE_READER if name in files), 1)
 
 
 def _pinned(target: Target) -> Target:
-    digest = hashlib.sha256(target.files[target.file]).hexdigest()
-    return Target(
-        target.file, target.files, f'{target.manifest}sha256 = "{digest}"\n', target.holds, refused=0.9, part="rna"
-    )
+    return replace(target, manifest=f'{target.manifest}sha256 = "{target.digest}"\n', refused=0.9)
 
 
 def _laid_out(folder: Path, target: Target) -> Path:
@@ -311,48 +121,76 @@ def _only_the_part(target: Target, manifest: Path, samples: Part) -> Answer:
         if ("assays", "rna") in parsed.blocks:
             read = read_assay("rna", parsed.blocks["assays", "rna"], samples, source, faults, rule=None)
         answer = Answer(samples.frame, read[0] if read else None)
-    elif ("patients",) in parsed.blocks:
-        unit = parsed.raw.get("time_unit")
-        block = parsed.blocks[("patients",)]
-        rows = read_block(block, schema.PATIENTS, source, faults, where="[patients]", time_unit=unit)
-        if rows is not None:
-            answer = Answer(patients_part(rows, faults).frame.set_index("patient_id"))
+    elif (part := _rows(target, parsed, source, samples, faults)) is not None:
+        answer = Answer(part.frame.set_index("patient_id") if target.part == "patients" else samples.frame)
+        answer = replace(answer, rows=part.frame)
     if faults:
         raise_together(error_of(faults), "the file", [fault.text for fault in faults])
     return answer
 
 
+def _rows(target: Target, parsed: Parsed, source: Source, samples: Part, faults: list[Fault]) -> Part | None:
+    """Read a clinical table beside the patients of the good files."""
+    wanted, table = target.part, schema.PATIENTS
+    where = ("patients",) if wanted in ("patients", "also") else ("tables", wanted)
+    if wanted not in ("patients", "also"):
+        where = ("samples",) if wanted == "samples" else where
+        table = schema.SAMPLES if wanted == "samples" else schema.LONG_TABLES[wanted]
+        table = without_patient(table) if wanted == "variants" else table
+    if where not in parsed.blocks:
+        return None
+    block = parsed.blocks[where].also[0] if wanted == "also" else parsed.blocks[where]
+    at = "[[patients.also]] 1" if wanted == "also" else f"[{'.'.join(where)}]"
+    unit, origins = parsed.raw.get("time_unit"), FIRST_DOSES
+    read = read_block(block, table, source, faults, where=at, time_unit=unit, first_doses=origins)
+    if read is None:
+        return None
+    if wanted in ("patients", "also"):
+        return patients_part(read, faults)
+    patients = Part(samples.frame.reset_index(), {}, {})
+    if wanted == "samples":
+        return samples_part(read, patients, None, faults)
+    if wanted == "variants":
+        return of_samples(wanted, read, samples, faults)
+    return long_part(wanted, read, patients, faults)
+
+
 def _samples(manifest: Path) -> Part:
     """Return the samples of the good files."""
     cohort = ims.load_cohort(manifest)
-    owners = cohort.samples["patient_id"].astype(str).to_dict()
+    owners = cohort.samples["patient_id"].astype(str).to_dict() if len(cohort.samples) else {}
     return Part(cohort.patients, {}, {}, {name: name for name in owners}, owners)
 
 
-@pytest.mark.parametrize("name", list(targets(Path())))
+@pytest.mark.parametrize("name", list(READERS))
 def test_every_spoilt_copy_is_answered(tmp_path: Path, name: str) -> None:
     if "parquet" in name:
         pytest.importorskip("pyarrow")
-    target = targets(tmp_path)[name]()
+    target = READERS[name]()
     path = _laid_out(tmp_path, target)
     manifest = tmp_path / "toy.toml"
     original, rng, samples = path.read_bytes(), np.random.default_rng(SEED), _samples(manifest)
-    loaded, refusals = 0, []
-    for case in range(CASES):
+    loaded, refusals, cases = 0, [], _cases(name)
+    for case in range(cases):
         data = spoilt(original, rng, text=target.is_text)
         path.write_bytes(data)
-        whole = target.part == "all" or case % 100 == 0
+        if target.pinned:
+            digest = hashlib.sha256(data).hexdigest()
+            manifest.write_text(target.manifest.replace(target.digest, digest))
         try:
-            cohort = ims.load_cohort(manifest) if whole else _only_the_part(target, manifest, samples)
+            if target.part == "all" or case % 100 == 0:
+                cohort = ims.load_cohort(manifest)
+            if target.part != "all":
+                cohort = _only_the_part(target, manifest, samples)
         except ImmunosarcError as failure:
             refusals.append(str(failure))
         else:
             assert data == original or target.holds(data, cohort), f"case {case}: {data[:500]!r}"
             loaded += 1
-    assert loaded + len(refusals) == CASES
-    assert len(refusals) > CASES * target.refused
+    assert loaded + len(refusals) == cases
+    assert len(refusals) > cases * target.refused
     assert all(refusals)
-    path.write_bytes(original)
+    _laid_out(tmp_path, target)
     assert len(ims.load_cohort(manifest).patients) == len(samples.frame)
 
 

@@ -12,6 +12,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from immunosarc.loaders._workbook import cell_text
+
 
 def _as_workbook(toy, name: str, *, change=None, others: tuple[str, ...] = ()):
     """Replace a text file of the toy cohort by a workbook of the same content."""
@@ -149,3 +151,10 @@ def test_a_zip_bomb_is_not_unpacked(toy) -> None:
 def test_an_old_workbook(toy) -> None:
     toy.write("counts.tsv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
     assert "this is an old Excel workbook (.xls); save it as .xlsx" in toy.message()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\x0b", "\x0c", "\x85", "\u2028"])
+def test_an_id_is_not_shortened(end: str) -> None:
+    """A break at the end of a cell is not taken off: P3 and P3 with a break could be two patients."""
+    assert cell_text(f"P3{end}") != "P3"
+    assert cell_text("two\r\nlines\nand\rthree") == "two lines and three"

@@ -49,15 +49,17 @@ def test_each_feature_may_have_its_own_side(trial) -> None:
     assert mixed["p_value"][1] == alone["p_value"][1]
 
 
-def test_p_exact_is_not_given_for_one_side(trial) -> None:
+def test_the_exact_p_of_one_side_is_that_of_the_rank_sum(trial) -> None:
     ask = {**ASK, "model": "mann_whitney"}
-    assert associate(*trial, **ask)["p_exact"].notna().all()
-    one = associate(*trial, **ask, alternative={"up": "greater"})
-    assert one["p_exact"].isna().tolist() == [True, False, False]
+    one = associate(*trial, **ask, alternative={"up": "greater", "down": "less"})
+    both = associate(*trial, **ask)
+    assert one["p_exact"][2] == both["p_exact"][2]
     group = np.arange(30) < 10
-    values = trial[0]["up"].to_numpy(float)
-    expected = reference.mannwhitneyu(values[group], values[~group], alternative="greater", method="asymptotic")
-    assert one["p_value"][0] == pytest.approx(expected.pvalue, rel=1e-9)
+    for row, (name, side) in enumerate({"up": "greater", "down": "less"}.items()):
+        values = trial[0][name].to_numpy(float)
+        for column, method in (("p_value", "asymptotic"), ("p_exact", "exact")):
+            expected = reference.mannwhitneyu(values[group], values[~group], alternative=side, method=method)
+            assert one[column][row] == pytest.approx(expected.pvalue, rel=1e-9), (name, column)
 
 
 def test_maxt_of_one_side_is_the_share_of_permutations_that_go_that_way() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from immunosarc import schema
+from immunosarc.cohort._links import checked
 from immunosarc.errors import SchemaError
 from immunosarc.schema import Column, Table
 
@@ -120,3 +121,18 @@ def test_ids_are_never_made_up() -> None:
 def test_missing_values_of_any_kind_are_missing() -> None:
     table = schema.PATIENTS.check(patients(age=pd.Series([50, pd.NA, None], dtype=object)))
     assert table["age"].isna().tolist() == [False, True, True]
+
+
+def test_a_cohort_looks_at_each_table_once() -> None:
+    looked: list[int] = []
+    table = schema.Table(
+        "t", {"x": schema.Column("number", "a number")}, rules=(lambda f: looked.append(len(f)) or [],)
+    )
+    problems: list[str] = []
+    assert checked(table, pd.DataFrame({"x": [1, 2]}), problems)["x"].dtype == "float64"
+    assert (looked, problems) == ([2], [])
+    assert table.check(pd.DataFrame({"x": [1, 2, 3]}))["x"].tolist() == [1.0, 2.0, 3.0]
+    assert looked == [2, 3]
+    wrong = pd.DataFrame({"x": ["many"]})
+    pd.testing.assert_frame_equal(checked(table, wrong, problems), wrong)
+    assert problems == ["table 't': x: ['many'] is not a number at rows [0]"]

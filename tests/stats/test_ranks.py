@@ -149,7 +149,7 @@ def test_enumeration_agrees_with_the_recursion_and_stops_where_it_is_too_long():
     rng = np.random.default_rng(41)
     values, group = rng.normal(size=(40, 3)), rng.random(40) < 0.4
     recursion = mann_whitney(values, group).p_exact
-    counted = enumerated_p(values, group, np.zeros(40, dtype=int))
+    counted = enumerated_p(values, group, np.zeros(40, dtype=int), np.zeros(values.shape[1]))
     assert counted == pytest.approx(recursion, rel=1e-10)
     many = rng.integers(0, 9, (61, 1)).astype(float)
     assert np.isnan(mann_whitney(many, np.arange(61) < 20).p_exact[0])
@@ -270,3 +270,31 @@ def test_inputs_stay_and_mistakes_come_together(trial):
         mann_whitney(values[:, 0], group)
     with pytest.raises(ImmunosarcError, match="1 infinite value"):
         mann_whitney([[np.inf], [1.0]], [1, 0])
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_one_sided_exact_p_counts_the_labelings_that_go_that_way(side):
+    """With ties, strata and a missing value: all labelings by hand."""
+    rng = np.random.default_rng(8)
+    x, strata = rng.integers(0, 5, size=10).astype(float), np.repeat([0, 1], [6, 4])
+    group = np.isin(np.arange(10), [0, 1, 4, 7])
+    x[9] = np.nan
+
+    def wins(chosen):
+        inside = [
+            (x[i] > x[j]) + 0.5 * (x[i] == x[j])
+            for i in chosen
+            for j in range(9)
+            if j not in chosen and strata[i] == strata[j]
+        ]
+        return sum(inside)
+
+    dealt = [wins({*a, *b}) for a in combinations(range(6), 3) for b in combinations((6, 7, 8), 1)]
+    seen = wins({0, 1, 4, 7})
+    fits = mann_whitney(x[:, None], group, strata=strata, sides=[side])
+    assert fits.p_exact[0] == pytest.approx(np.mean([side * u >= side * seen for u in dealt]), abs=1e-12)
+
+
+def test_a_side_that_is_none_is_refused():
+    with pytest.raises(ImmunosarcError, match="sides: need -1, 0 or 1 for each of 1 features"):
+        mann_whitney([[1.0], [2.0]], [0, 1], sides=[2])

@@ -1,0 +1,182 @@
+"""One pipeline, everything that learns inside it: impute, scale, select, tune the penalty, fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from immunosarc import stats
+from immunosarc.registry import Registry
+
+__all__ = ["PREDICTORS", "Fitted", "Patients", "Recipe", "deal_folds", "discrimination", "fit_tuned"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+PREDICTORS = Registry("prediction model")
+"""The penalized models; ``PREDICTORS.table()`` lists them."""
+
+_RIDGE_PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
+_LASSO_PENALTIES = (0.4, 0.25, 0.16, 0.1, 0.06, 0.03)
+for _name, _label, _share in (
+    ("ridge_logistic", "Ridge logistic", 0.0),
+    ("lasso_logistic", "Lasso logistic", 1.0),
+    ("elastic_net_logistic", "Elastic net logistic", 0.5),
+):
+    PREDICTORS.register(
+        _name,
+        label=_label,
+        kind="binary",
+        l1_ratio=_share,
+        penalties=_LASSO_PENALTIES if _share else _RIDGE_PENALTIES,
+        reference="10.18637/jss.v033.i01",
+    )(stats.penalized_logistic)
+PREDICTORS.register(
+    "ridge_cox",
+    label="Ridge Cox",
+    kind="time_to_event",
+    l1_ratio=0.0,
+    penalties=_RIDGE_PENALTIES,
+    reference="10.1002/sim.4780132307",
+)(stats.penalized_cox)
+
+
+@dataclass(frozen=True)
+class Patients:
+    """Rows of the analysis; a patient drawn twice by a bootstrap keeps one group.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n_rows, n_columns)
+        Features, then covariates; missing = NaN.
+    event : ndarray of bool
+        The binary endpoint, or whether the event happened.
+    time : ndarray or None
+        Months, for a time-to-event endpoint.
+    group : ndarray of int
+        Which rows are one patient.
+    """
+
+    x: Floats
+    event: Bools
+    time: Floats | None
+    group: Rows
+
+    def take(self, rows: Rows) -> Patients:
+        """Return these rows, which may repeat."""
+        time = None if self.time is None else self.time[rows]
+        return Patients(self.x[rows], self.event[rows], time, self.group[rows])
+
+    def can_be_fitted(self) -> bool:
+        """Whether there is anything to tell apart."""
+        if self.time is None:
+            return bool(self.event.any() and not self.event.all())
+        return bool(self.event.any()) and bool(np.ptp(self.time) > 0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is fitted: a name of ``PREDICTORS``, how many features are kept, and the folds that tune it.
+
+    The last ``n_always`` columns are covariates, which selection leaves in.
+    """
+
+    model: str
+    n_select: int | None
+    n_always: int
+    n_folds: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A pipeline that was fitted to training patients."""
+
+    preparation: Any
+    path: stats.PenalizedPath
+
+    def linear(self, x: Floats) -> Floats:
+        """Return log odds or log hazards, one row per penalty."""
+        prepared = self.preparation.transform(x)
+        return np.asarray(self.path.intercept[:, None] + self.path.coefficients @ prepared.T)
+
+
+def fit_tuned(recipe: Recipe, data: Patients, rng: np.random.Generator) -> Fitted:
+    """Choose the penalty by folds of these patients, every step repeated in each, then fit all of them."""
+    penalties = np.array(PREDICTORS[recipe.model].penalties)
+    loss = np.zeros(len(penalties))
+    for train, test in deal_folds(data, recipe.n_folds, rng):
+        if data.take(train).can_be_fitted():
+            inner = _fit(recipe, data.take(train), penalties)
+            loss += _held_out_loss(inner, data, train, test)
+    return _fit(recipe, data, penalties[[int(np.argmin(loss))]])  # a tie takes the strongest penalty
+
+
+def deal_folds(data: Patients, n_folds: int, rng: np.random.Generator) -> Iterator[tuple[Rows, Rows]]:
+    """Deal patients to folds like cards, those with the event first; rows of one patient stay together."""
+    groups, first = np.unique(data.group, return_index=True)
+    shuffled = rng.permutation(len(groups))
+    order = shuffled[np.argsort(~data.event[first][shuffled], kind="stable")]
+    fold_of_group = np.empty(len(groups), dtype=np.intp)
+    fold_of_group[order] = np.arange(len(groups)) % n_folds
+    fold = fold_of_group[np.searchsorted(groups, data.group)]
+    for one in range(n_folds):
+        yield np.flatnonzero(fold != one), np.flatnonzero(fold == one)
+
+
+def discrimination(score: Floats, data: Patients) -> float:
+    """Return the AUC, or Harrell's concordance for a time-to-event endpoint."""
+    if data.time is None:
+        return stats.area_under_curve(score, data.event)
+    return stats.concordance(score, data.time, data.event)
+
+
+def _fit(recipe: Recipe, data: Patients, penalties: Floats) -> Fitted:
+    record = PREDICTORS[recipe.model]
+    preparation = _preparation(recipe, data)
+    x = preparation.fit_transform(data.x, data.event)
+    if data.time is not None:
+        return Fitted(preparation, record.call(x, data.time, data.event, penalties=penalties))
+    path = record.call(x, data.event, penalties=penalties, l1_ratio=record.l1_ratio)
+    return Fitted(preparation, path)
+
+
+def _preparation(recipe: Recipe, data: Patients) -> Any:
+    """Return an unfitted scikit-learn pipeline: median, standard deviation, the best features."""
+    from sklearn.feature_selection import SelectKBest
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    steps = [("impute", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())]
+    n_features = data.x.shape[1] - recipe.n_always
+    if recipe.n_select is not None and recipe.n_select < n_features:
+
+        def ranked(x: Floats, event: Bools) -> Floats:
+            score = _univariate(x, event, data.time)
+            score[n_features:] = np.inf
+            return score
+
+        steps.append(("select", SelectKBest(ranked, k=recipe.n_select + recipe.n_always)))
+    return Pipeline(steps)
+
+
+def _univariate(x: Floats, event: Bools, time: Floats | None) -> Floats:
+    """Strength of each scaled feature on its own: the score statistic against outcome or log-rank residual."""
+    response = event.astype(float) if time is None else stats.log_rank_scores(time, event)
+    return np.abs((response - response.mean()) @ x)
+
+
+def _held_out_loss(fitted: Fitted, data: Patients, train: Rows, test: Rows) -> Floats:
+    """Return minus the log likelihood that the left-out rows add, per penalty."""
+    if data.time is None:
+        eta = fitted.linear(data.x[test])
+        return np.asarray(np.sum(-special.log_expit(np.where(data.event[test], eta, -eta)), axis=1))
+    eta = fitted.linear(data.x)
+    whole = stats.log_partial_likelihood(eta, data.time, data.event)
+    return np.asarray(stats.log_partial_likelihood(eta[:, train], data.time[train], data.event[train]) - whole)
