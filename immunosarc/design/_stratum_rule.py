@@ -250,7 +250,7 @@ def _file_of(rule: StratumRule) -> str:
 
 
 def _lines(content: Mapping[str, Any]) -> list[str]:
-    return [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in content.items()]
+    return [f"{key} = {json.dumps(value)}" for key, value in content.items()]
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
 from immunosarc.schema._quality import QC, QC_LEVELS
@@ -113,6 +114,7 @@ __all__ = [
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
     "LEAKAGE",
+    "LEDGER",
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",

@@ -11,6 +11,7 @@ from immunosarc.stats._competing_risks import (
     cumulative_incidence,
     cumulative_incidence_scores,
 )
+from immunosarc.stats._confirmation import confirmation_size
 from immunosarc.stats._cox import cox
 from immunosarc.stats._detectability import (
     auc_as_log_odds_ratio,
@@ -130,6 +131,7 @@ __all__ = [
     "brier",
     "clopper_pearson",
     "concordance",
+    "confirmation_size",
     "counts_per_million",
     "cox",
     "cumulative_incidence",

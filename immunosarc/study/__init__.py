@@ -1,6 +1,7 @@
 """Plan, check, lock, run: from a declared analysis to a study."""
 
 from immunosarc.study._check import check, checked_cohort
+from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
 from immunosarc.study._replicate import Replication, replicate
@@ -19,6 +20,7 @@ __all__ = [
     "TwoStage",
     "check",
     "checked_cohort",
+    "ledger",
     "lock",
     "plan_for",
     "replicate",

@@ -18,6 +18,7 @@ from immunosarc.study._cards import card_table
 from immunosarc.study._directions import stated_sides
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
+from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._plan import Plan, plan_for
@@ -54,7 +55,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         lineage, associations, families, landmarks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
-        attrition``, as far as there is anything for them; and where the cohort has such rows those of
+        ledger, attrition``, as far as there is anything for them; and where the cohort has such rows those of
         :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
@@ -98,6 +99,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    tables["ledger"] = ledger(tables, chosen)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
     tables["attrition"] = attrition(cohort, *left_out, outcomes, *specimen_status(analyzed), *everyone)

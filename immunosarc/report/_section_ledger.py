@@ -1,0 +1,56 @@
+"""The hypotheses that this study leaves behind, ranked."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from immunosarc import plots
+from immunosarc.report._section import Grid, Section, Text, count
+from immunosarc.report._select import table_of
+from immunosarc.study import Study
+
+__all__ = ["build"]
+
+_SHOWN = 15
+
+
+def build(study: Study) -> Section:
+    """Return the first hypotheses of the ledger: what is left of each, and what would settle it."""
+    table = table_of(study, "ledger")
+    if table.empty:
+        return Section("ledger", "Hypotheses", "What to test next", ())
+    words = (
+        f"{len(table):,} claims were made; {int(table['below_alpha'].sum()):,} are below their family's alpha. "
+        "Pre-stated questions come first, then p maxT decides. Patients to confirm are counted for the shrunken "
+        "effect (power 80%, two-sided .05): the raw one of a search is too large. Published findings concern "
+        "markers of the same kind; they may disagree. tables/ledger.tsv has every claim, literature and biology."
+    )
+    first = table.head(_SHOWN)
+    rows = [
+        [
+            count(row["rank"]),
+            str(row["feature"]),
+            str(row["family"]),
+            _effect(row, "raw"),
+            _effect(row, "shrunken"),
+            plots.p_text(row["p_maxt"]),
+            str(row["replication"]),
+            count(row["n_to_confirm"]),
+            str(row["design"]),
+            str(row["stamp"]),
+        ]
+        for _, row in first.iterrows()
+    ]
+    head = ["Rank", "Feature", "Family", "Raw", "Shrunken", "p maxT", "Replication", "To confirm", "Next", "Stamp"]
+    note = "Effects: ratios per standard deviation; AUC and shifts as they are."
+    grid = Grid("The first hypotheses", head, rows, frozenset({0, 3, 4, 5, 7}), note)
+    return Section("ledger", "Hypotheses", "What to test next", (Text(words), grid))
+
+
+def _effect(row: pd.Series, column: str) -> str:
+    """A log ratio as a ratio; everything else as it is."""
+    if pd.isna(row[column]):
+        return plots.DASH
+    if row["claim"] == "change":
+        return f"{row[column]:.2f}"
+    return plots.measure(str(row["measure"])).text(float(row[column]))
