@@ -224,9 +224,23 @@ def _adjusted_null(
     from immunosarc.models._analysis_set import AnalysisSet
     from immunosarc.models._null_model import adjusted_null  # what associate permutes
 
-    strata, names = np.zeros(len(age), dtype=np.intp), [f"f{i}" for i in range(panel.shape[1])]
-    words = ("pre", "all", "age", "")
-    return adjusted_null(AnalysisSet(names, panel, event, time, None, age[:, None], strata, None, *words), orders)
+    n = len(age)
+    data = AnalysisSet(
+        patients=[f"P{i}" for i in range(n)],
+        names=[f"f{i}" for i in range(panel.shape[1])],
+        features=panel,
+        event=event,
+        time=time,
+        grade=None,
+        covariates=age[:, None],
+        strata=np.zeros(n, dtype=np.intp),
+        entry=None,
+        timepoint="pre",
+        population="all",
+        adjusted_for="age",
+        stratified_by="",
+    )
+    return adjusted_null(data, orders)
 
 
 def _noise_panel(seed: int, trial: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:

@@ -60,6 +60,14 @@ def test_and_for_signatures_that_go_together():
     assert max(rate.share for rate in rates) >= 0.02
 
 
+def test_residuals_of_a_covariate_undo_what_it_drives():
+    rates = list(calibrate.familywise_errors_with_a_covariate(60, seed=1))
+    assert len(rates) == 12
+    for rate in rates:
+        assert rate.promise == "not" or rate.share <= rate.promised + margin(rate), rate
+    assert max(rate.share for rate in rates if rate.promise == "not") > 0.3
+
+
 def test_a_landmark_undoes_immortal_time():
     naive, *landmarks = calibrate.landmark_errors(400, seed=6)
     assert naive.share > 0.09  # the error that the guard is for
