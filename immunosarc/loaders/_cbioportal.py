@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class _Profile:
 
 
 def expanded(
-    raw: Mapping[str, Any], source: Source, faults: list[Fault]
+    raw: Mapping[str, Any], source: Source, faults: list[Fault], *, at: Callable[[str], str] = lambda _: ""
 ) -> tuple[dict[str, Any], tuple[NotRead, ...]]:
     """Return a manifest with the blocks that ``[cbioportal]`` stands for, and what is not read.
 
@@ -83,6 +83,8 @@ def expanded(
     source : Source
     faults : list of Fault
         What is wrong is added here.
+    at : callable
+        Key of ``[cbioportal]`` -> the words for its line.
     """
     about = raw.get("cbioportal")
     plain = {key: value for key, value in raw.items() if key != "cbioportal"}
@@ -93,7 +95,10 @@ def expanded(
         return plain, ()
     strange = [key for key in about if key not in ("folder", "first_dose")]
     faults += [
-        Fault(ManifestError, f"unknown key '{key}' in [cbioportal].{did_you_mean(key, ['folder', 'first_dose'])}")
+        Fault(
+            ManifestError,
+            f"{at(key)}unknown key '{key}' in [cbioportal].{did_you_mean(key, ['folder', 'first_dose'])}",
+        )
         for key in strange
     ]
     profiles = _profiles(about["folder"].rstrip("/"), source, faults)

@@ -16,7 +16,7 @@ from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import Manifest
-from immunosarc.loaders._parse import read_manifest
+from immunosarc.loaders._parse import read_manifest, read_toml
 from immunosarc.loaders._salmon import QUANT_FILES
 from immunosarc.loaders._source import Source
 
@@ -67,7 +67,9 @@ def fetch_files(
     >>> fetch_files(folder / "toy.toml").to_dict("records")
     [{'file': 'clinical.tsv', 'status': 'present'}]
     """
-    path, declared = Path(manifest), read_manifest(manifest)
+    path = Path(manifest)
+    _refuse_folders(path)
+    declared = read_manifest(manifest)
     source = Source(Path(data_root) if data_root is not None else path.parent)
     faults: list[Fault] = []
     rows = []
@@ -77,6 +79,17 @@ def fetch_files(
     if faults:
         raise_together(error_of(faults), f"fetching {path.name}", [fault.text for fault in faults])
     return pd.DataFrame(rows, columns=["file", "status"])
+
+
+def _refuse_folders(path: Path) -> None:
+    """A study folder of cBioPortal has neither an address nor a hash of its own."""
+    _, raw = read_toml(path, [])
+    if raw is not None and "cbioportal" in raw:
+        origin = raw.get("source") or "cBioPortal"
+        raise ManifestError(
+            f"{path.name}: [cbioportal] names a study folder, which has no address to fetch from. Get the study "
+            f"from its source ({origin}), unpack it below the data root, then: immunosarc check {path.name}"
+        )
 
 
 def _one_block_for_each_file(manifest: Manifest) -> list[Block]:

@@ -243,7 +243,7 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
     tables: dict[str, Part] = {}
     assays = {}
     for where, block in parsed.blocks.items():
-        if where[0] == "tables" and _known_table(where[1], faults):
+        if where[0] == "tables" and where[1] in schema.LONG_TABLES:
             tables |= _long_table(parsed, where, source, faults, patients, samples, first_doses)
         elif isinstance(block, AssayBlock):
             assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
@@ -313,13 +313,6 @@ def _table(
         return None
     at, unit = f"[{'.'.join(where)}]", _time_unit(parsed)
     return read_block(block, table, source, faults, where=at, time_unit=unit, first_doses=first_doses)
-
-
-def _known_table(name: str, faults: list[Fault]) -> bool:
-    if name in schema.LONG_TABLES:
-        return True
-    faults.append(Fault(ManifestError, f"[tables.{name}]: unknown table.{did_you_mean(name, schema.LONG_TABLES)}"))
-    return False
 
 
 def _replicates(parsed: Parsed, faults: list[Fault]) -> tuple[Replicates | None, dict[str, str]]:

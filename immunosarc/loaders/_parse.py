@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from immunosarc import schema
 from immunosarc.errors import ManifestError, did_you_mean, raise_together
 from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
@@ -41,6 +42,19 @@ class Parsed:
     blocks: Mapping[Where, TableBlock | AssayBlock]
     raw: Mapping[str, Any] = field(default_factory=dict)
     not_read: tuple[NotRead, ...] = ()
+
+
+@dataclass
+class _Lines:
+    """On which lines the keys of a manifest stand; looked up when something is wrong."""
+
+    data: bytes
+    found: dict[Where, int] | None = None
+
+    def of(self, where: Where) -> str:
+        if self.found is None:
+            self.found = key_lines(self.data.decode("utf-8-sig"))
+        return line_of(where, self.found)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
@@ -89,8 +103,9 @@ def parse_manifest(path: str | os.PathLike[str], faults: list[Fault], *, source:
         what = "[cbioportal] is filled in from the files of the study; load_cohort and check_manifest read them"
         faults.append(Fault(ManifestError, f"{place.name}: {what}"))
         return Parsed(place, digest, None, {}, raw)
+    lines = _Lines(data)
     if "cbioportal" in raw and source is not None:
-        raw, not_read = expanded(raw, source, faults)
+        raw, not_read = expanded(raw, source, faults, at=lambda key: lines.of(("cbioportal", key)))
     try:
         manifest: Manifest | None = Manifest.model_validate(raw)
         wrong: list[Any] = []
@@ -98,10 +113,14 @@ def parse_manifest(path: str | os.PathLike[str], faults: list[Fault], *, source:
         manifest, wrong = None, failure.errors()
     shown = [error for error in wrong if not _explained(_where(error), unknown)]
     if unknown or shown:
-        lines = key_lines(data.decode("utf-8-sig"))
-        said = [line_of(where, lines) + _fill_in(where) for where in unknown]
-        said += [line_of(_where(error), lines) + _in_words(error) for error in shown]
+        said = [lines.of(where) + _fill_in(where) for where in unknown]
+        said += [lines.of(_where(error)) + _in_words(error) for error in shown]
         faults += [Fault(ManifestError, text) for text in dict.fromkeys(said)]
+    tables = raw.get("tables")
+    for name in tables if isinstance(tables, Mapping) else ():
+        if name not in schema.LONG_TABLES:
+            what = f"[tables.{name}]: unknown table.{did_you_mean(name, schema.LONG_TABLES)}"
+            faults.append(Fault(ManifestError, lines.of(("tables", name)) + what))
     bad = [_where(error) for error in wrong if error["type"] != "extra_forbidden"] + unknown
     blocks = dict(_right_blocks(raw, bad))
     return Parsed(place, digest, None if unknown else manifest, blocks, raw, not_read)

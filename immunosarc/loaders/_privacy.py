@@ -135,6 +135,7 @@ _FILE = re.compile(
     re.IGNORECASE,
 )
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+_LIKE_A_NAME = re.compile(r"[^\W\d_]{2,}(,? +[^\W\d_]{2,}|, *[^\W\d_]{2,})+")
 _SOCIAL_SECURITY = re.compile(r"\d{3}-\d{2}-\d{4}")
 
 
@@ -176,6 +177,9 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
     ):
         found = {text: pattern.fullmatch(bare) is not None for text, bare in distinct.items()}
         yield values.map(found).astype(bool), words
+    if are_ids:
+        named = {text: _LIKE_A_NAME.fullmatch(bare) is not None for text, bare in distinct.items()}
+        yield values.map(named).astype(bool), "has the form of a person's name; use study numbers"
     if open_text:
         long = {text: any(map(_is_long, bare.split("|"))) for text, bare in distinct.items()}
         what = "is free text, which may name a person; map codes instead, or recode each value"

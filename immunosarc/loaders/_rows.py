@@ -9,6 +9,7 @@ import pandas as pd
 from immunosarc.errors import ManifestError, did_you_mean
 from immunosarc.loaders._cells import FLAGS, parse_number
 from immunosarc.loaders._fault import Fault
+from immunosarc.loaders._privacy import holds_free_text, revealing
 from immunosarc.loaders._rules import row_matches
 from immunosarc.loaders._table import RawTable
 
@@ -42,9 +43,19 @@ def kept_rows(block: _Rows, raw: RawTable, faults: list[Fault], *, where: str) -
         stays = matching(cells, values) == (key == "keep")
         words = " or ".join(_shown(value) for value in values)
         ending = f", not {words}" if key == "keep" else ""
-        said = cells.map(lambda text, c=column, end=ending: f"{c} is {text or 'empty'}{end}")
+        said = column + " is " + _told(cells, column) + ending
         reason = reason.where(stays | (reason != ""), said)
     return reason
+
+
+def _told(cells: pd.Series, column: str) -> pd.Series:
+    """Return cells as the reason may repeat them: it stays with the cohort, where no name or date may stand."""
+    texts = pd.Series(cells.unique(), dtype=object)
+    hidden = pd.Series(holds_free_text(column), index=texts.index)
+    for found, _ in revealing(texts, are_ids=False, open_text=True):
+        hidden |= found
+    shown = texts.where(texts != "", "empty").mask(hidden, "a value that is not repeated")
+    return cells.map(dict(zip(texts, shown, strict=True)))
 
 
 def matching(cells: pd.Series, values: list[Any]) -> pd.Series:

@@ -34,8 +34,7 @@ def permutation_null(data: AnalysisSet, n_permutations: int, seed: int) -> tuple
     order = stats.permute_within(data.strata, n_permutations, seed)
     identity = np.arange(len(data.event))[None, :]
     if data.covariates.shape[1]:
-        both = adjusted_null(data, np.vstack([identity, order]))
-        return both[0], both[1:]
+        return adjusted_null(data, order)
     features = data.features
     if data.grade is not None:
         ranked = partial(stats.rank_correlation_null, features, data.grade, strata=data.strata)

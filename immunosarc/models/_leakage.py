@@ -14,7 +14,7 @@ from immunosarc.errors import ImmunosarcError, PlanError, raise_together
 from immunosarc.models._analysis_set import AnalysisSet, analysis_set
 from immunosarc.models._cross_validate import model_for, patients_of
 from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, deal_folds, fit_tuned
-from immunosarc.models._landmark import endpoint_named, features_of_patients
+from immunosarc.models._landmark import endpoint_named, endpoint_recorded, features_of_patients
 from immunosarc.models._leakage_dynamic import Scorer, Trial, dynamic_findings
 from immunosarc.models._leakage_static import Finding, Split, static_findings
 
@@ -110,6 +110,7 @@ def audit_leakage(
     model_for(target, pipeline if isinstance(pipeline, str) else None)
     _check_settings(n_folds, n_shuffles)
     table, outcomes = features_of_patients(table), schema.OUTCOMES.check(outcomes)
+    endpoint_recorded(outcomes, target)
     given: list[Split] = [(list(map(str, train)), list(map(str, test))) for train, test in splits or ()]
     found = static_findings(table, outcomes, target, estimator=pipeline, splits=given, landmark_day=landmark_day)
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from immunosarc import __version__, schema
-from immunosarc.errors import DataFileError, LockError, PlanError, raise_together
+from immunosarc.errors import DataFileError, LockError, PlanError, did_you_mean, raise_together
 from immunosarc.models._analysis_set import analysis_set
 from immunosarc.models._cross_validate import model_for, patients_of
 from immunosarc.models._cross_validate_pipeline import Fitted, Recipe, fit_tuned
@@ -214,9 +214,26 @@ def read_model(path: str | PathLike[str]) -> LockedModel:
         )
     try:
         features = tuple(LockedFeature(**one) for one in content.pop("features"))
-        return LockedModel(**content, features=features)
+        model = LockedModel(**content, features=features)
     except (KeyError, TypeError) as error:
         raise DataFileError(f"{Path(path).name} is no whole model: {error}") from None
+    raise_together(DataFileError, Path(path).name, _strange(model))
+    return model
+
+
+def _strange(model: LockedModel) -> list[str]:
+    """What a file with a right hash may still say that no model says."""
+    numbers = {"intercept": model.intercept} | {
+        f"{what} of {one.name}": value
+        for one in model.features
+        for what, value in (("coefficient", one.coefficient), ("low", one.low), ("high", one.high))
+    }
+    problems = [
+        f"{what} must be a number, not {v!r}" for what, v in numbers.items() if not isinstance(v, int | float)
+    ]
+    if model.endpoint not in schema.ENDPOINTS:
+        problems.append(f"unknown endpoint {model.endpoint!r}.{did_you_mean(model.endpoint, schema.ENDPOINTS)}")
+    return problems
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -12,17 +12,24 @@ from immunosarc.models._analysis_set import AnalysisSet, Floats
 __all__ = ["adjusted_null", "without_covariates"]
 
 
-def adjusted_null(data: AnalysisSet, permutations: np.ndarray) -> Floats:
-    """The standardized score statistics of the model without features, its residuals dealt out within strata.
+def adjusted_null(data: AnalysisSet, permutations: np.ndarray) -> tuple[Floats, Floats]:
+    """The standardized score statistics of the model without features, and those of its residuals dealt out.
 
-    Approximate: residuals of patients with unlike covariates are not quite exchangeable. NaN where the covariates
+    Approximate: residuals of patients with unlike covariates are not quite exchangeable. Dealt out, they may
+    lean on the covariates again, which the ones seen cannot, so that the statistics dealt out vary too little by
+    the degrees of freedom that the covariates took; they are widened by as much. NaN where the covariates
     cannot be fitted.
     """
-    scores = _residuals(data)
+    scores, features = _residuals(data), without_covariates(data)
+    rows = np.vstack([np.arange(len(scores)), permutations])
     if not np.isfinite(scores).all():
-        return np.full((len(permutations), data.features.shape[1]), np.nan)
+        nothing = np.full((len(rows), features.shape[1]), np.nan)
+        return nothing[0], nothing[1:]
     # the part of a feature that covariates explain adds nothing to the score, only to its variance
-    return stats.linear_score_null(without_covariates(data), scores, permutations=permutations, strata=data.strata)
+    both = stats.linear_score_null(features, scores, permutations=rows, strata=data.strata)
+    free = (~np.isnan(features)).sum(axis=0) - len(np.unique(data.strata))
+    widened = np.sqrt(np.maximum(free, 1) / np.maximum(free - data.covariates.shape[1], 1))
+    return both[0], both[1:] * widened
 
 
 def without_covariates(data: AnalysisSet) -> Floats:

@@ -6,6 +6,7 @@ from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
 from immunosarc.plots._paired_change import paired_change
+from immunosarc.plots._prediction import calibration, decision_curve
 from immunosarc.plots._rates import rates
 from immunosarc.plots._sample_quality import sample_quality
 from immunosarc.plots._specification_curve import specification_curve
@@ -36,6 +37,8 @@ __all__ = [
     "alpha_text",
     "attrition",
     "butterfly",
+    "calibration",
+    "decision_curve",
     "endpoint_label",
     "family_condition",
     "family_title",

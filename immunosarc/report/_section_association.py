@@ -28,7 +28,7 @@ def build(study: Study) -> Section:
     shrunken = table_of(study, "shrinkage")
     parts = [_family(part, name, _of_family(shrunken, name)) for name, part in families(study)]
     title = "Which features go with the outcome"
-    return Section("association", "Associations", title, (lead, _overview(study), *parts))
+    return Section("association", "Associations", title, (lead, _overview(study), *_card(study), *parts))
 
 
 def _overview(study: Study) -> Grid:
@@ -51,6 +51,42 @@ def _overview(study: Study) -> Grid:
     head = ["Family", "Question", "Features", "Estimable", "n", "Events", "Smallest p maxT"]
     head += [f"Below {plots.alpha_text(study.plan.alpha)}"]
     return Grid("Families of associations", head, rows, frozenset(range(2, 8)))
+
+
+def _card(study: Study) -> Iterator[Part]:
+    """One row per family: what it could have found."""
+    table = table_of(study, "detectability")
+    if table.empty:
+        return
+    alpha = plots.alpha_text(study.plan.alpha)
+    words = (
+        "From patients, events, strata and the panel's own correlation, never from an effect seen. Detectable "
+        f"is the effect of a typical feature that passes the family's threshold (alpha {alpha}, both sides) with "
+        "80% and 90% power. By chance the best of the panel reaches the next two, in every second trial and in a "
+        "share alpha of trials. If the truth is half of what 80% power detects, a discovery has the wrong sign "
+        "with probability type S and is exaggerated type M times."
+    )
+    rows = [_card_row(str(name), part) for name, part in table.groupby("family", sort=False)]
+    head = ["Family", "n (events)", "Effect", "Detectable, 80%", "90%", "Best by chance, 1 trial in 2"]
+    head += [f"in {study.plan.alpha:.0%}", "Power at half", "Type S", "Type M"]
+    note = "Thresholds and the errors at 80% and 90% power are in tables/detectability.tsv."
+    grid = Grid("What each family could have found", head, rows, frozenset(range(3, 10)), note)
+    yield Part("What could have been found", (Text(words), grid))
+
+
+def _card_row(name: str, part: pd.DataFrame) -> list[str]:
+    first = part.iloc[0]
+    who = [name, f"{count(first['n'])} ({count(first['n_events'])})", plots.measure(str(first["measure"])).label]
+    if len(part) == 1:  # nothing could be permuted
+        return [*who, *[plots.DASH] * 7]
+    how = plots.measure(str(first["measure"]))
+    effects = [part["effect"].iloc[row] for row in (0, 1, 3, 4)]
+    half = part.iloc[2]
+    errors = [
+        plots.DASH if pd.isna(half[column]) else f"{half[column]:{form}}"
+        for column, form in (("power", ".0%"), ("type_s", ".1%"), ("type_m", ".1f"))
+    ]
+    return [*who, *(plots.DASH if pd.isna(x) else how.text(x) for x in effects), *errors]
 
 
 def _of_family(shrunken: pd.DataFrame, family: str) -> pd.Series:

@@ -74,6 +74,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "coverage": "which signatures could be scored, and why the others could not",
         "scores": "one row per sample: signature scores; missing = not covered",
         "associations": "feature against endpoint; ratios are logs",
+        "detectability": "what each family could have found, and how far a discovery would be off",
         "families": "how many features were looked at together",
         "landmarks": "who each landmark analysis keeps, and why not the others",
         "strata_sizes": "patients of each stratum, and what they are worth",

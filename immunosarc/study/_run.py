@@ -14,6 +14,7 @@ import pandas as pd
 from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._biopsies import biopsy_tables
+from immunosarc.study._cards import card_table
 from immunosarc.study._directions import stated_sides
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
@@ -92,6 +93,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(associations_of(cohort, chosen, outcomes, measured, seed), chosen, stamp)
+    tables["detectability"] = card_table(cohort, chosen, outcomes, measured, seed)
     tables["families"] = _families(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])

@@ -142,7 +142,8 @@ def _diameters(data: bytes, cohort: Answer) -> bool:
     header, *rows = rows_of(data, ",")
     named = [dict(zip(header, row, strict=True)) for row in rows]
     kept = [row for row in named if row["TRTESTCD"] in ("DIAMETER", "TUMSTATE")]
-    sizes = [float(row["TRSTRESN"]) for row in kept if row["TRTESTCD"] == "DIAMETER" and row["TRSTRESN"].strip()]
+    said = [row.get("TRSTRESN", row["TRSTRESC"]) for row in kept if row["TRTESTCD"] == "DIAMETER"]
+    sizes = [float(size) for size in said if size.strip()]
     found = cohort.rows["diameter_mm"]
     return len(cohort.rows) == len(kept) and sorted(found.dropna()) == sorted(sizes)
 

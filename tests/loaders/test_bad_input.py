@@ -394,7 +394,7 @@ CASES = {
     "unknown table": (
         [("toy.toml", "[tables.lesions]", "[tables.lesion]")],
         errors.ManifestError,
-        ["[tables.lesion]: unknown table. Did you mean 'lesions'?"],
+        ["line 39: [tables.lesion]: unknown table. Did you mean 'lesions'?"],
     ),
     "unknown unit": (
         [("toy.toml", '"counts"', '"count"')],

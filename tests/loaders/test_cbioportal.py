@@ -215,7 +215,7 @@ def test_lines_are_those_of_the_file(files: Path) -> None:
             "toy.toml",
             "first_dose",
             "first_dos",
-            "unknown key 'first_dos' in [cbioportal]. Did you mean 'first_dose'?",
+            "line 4: unknown key 'first_dos' in [cbioportal]. Did you mean 'first_dose'?",
         ),
         (
             "toy.toml",
@@ -271,3 +271,10 @@ def test_only_comments(files: Path) -> None:
 def test_a_manifest_without_its_files_says_so(files: Path) -> None:
     with pytest.raises(ims.errors.ManifestError, match="load_cohort and check_manifest read them"):
         ims.loaders.read_manifest(files / "toy.toml")
+
+
+def test_a_study_folder_cannot_be_fetched_and_the_cure_can_work(files: Path) -> None:
+    with pytest.raises(
+        ims.errors.ManifestError, match=r"no address to fetch from\. Get the study from its source"
+    ):
+        ims.loaders.fetch_files(files / "toy.toml")

@@ -127,6 +127,21 @@ def test_values_that_may_name_a_person_are_refused_and_not_repeated(toy, cell: s
     assert cell not in message
 
 
+@pytest.mark.parametrize("name", ["Jane Roe", "Roe, Jane", "Roe,Jane", "María José Núñez"])
+def test_an_id_in_the_form_of_a_name_is_refused_and_not_repeated(toy, name: str) -> None:
+    toy.change("clinical.tsv", "S4\tP3", f"S4\t{name}")
+    with pytest.raises(PrivacyError) as caught:
+        toy.load()
+    assert "line 6, column 'patient': has the form of a person's name; use study numbers" in str(caught.value)
+    assert name not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["P1", "Pt 7", "UCLA-12", "TCGA-3B-A9HI-01", "site A 12", "MGH", "S1_pre"])
+def test_study_numbers_are_no_names(name: str) -> None:
+    found = revealing(pd.Series([name]), are_ids=True, open_text=False)
+    assert [words for mask, words in found if mask.any()] == []
+
+
 @pytest.mark.parametrize(
     "cell",
     [
@@ -205,3 +220,17 @@ def test_a_header_that_names_persons_is_let_through_by_name(toy) -> None:
     assert "[patients]" in ims.loaders.draft_manifest(
         toy.path("clinical.tsv"), toy.path("counts.tsv"), allow_columns=["mobile"]
     )
+
+
+@pytest.mark.parametrize("cell", ["2020-03-01", "a.miller@clinic.org", "scans/Miller_ct.dcm"])
+def test_why_a_row_left_does_not_repeat_what_may_name_a_person(toy, cell: str) -> None:
+    toy.change(
+        "clinical.tsv",
+        "S3b\tP2\tbaseline\t1\tPD\t1.5\tyes\tM\t48\t1\t11",
+        f"S3b\tP2\tbaseline\t1\tPD\t1.5\tyes\tM\t48\t1\t{cell}",
+    )
+    toy.change("toy.toml", "keep = { rep = 0 }", f'drop = {{ ward = {{ ends_with = "{cell[-3:]}" }} }}')
+    toy.change("toy.toml", 'ward = "ward"\n', "")
+    reasons = [row[2] for step in toy.load().provenance["loading"] for row in step["left_out"]]
+    assert "ward is a value that is not repeated" in reasons
+    assert not any(cell in reason for reason in reasons)

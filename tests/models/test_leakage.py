@@ -318,6 +318,10 @@ def test_what_cannot_be_audited_is_refused(trial):
         audit_leakage(3, table, outcomes, **QUICK)
     with pytest.raises(PlanError, match="must return a Series"):
         audit_leakage(lambda *_: 1.0, table, outcomes, **QUICK)
+    with pytest.raises(PlanError, match="no column 'primary_resistance'"):
+        audit_leakage("ridge_logistic", table, outcomes, **(QUICK | {"endpoint": "primary_resistance"}))
+    with pytest.raises(PlanError, match="is ordinal"):
+        audit_leakage(first_feature, table, outcomes, **(QUICK | {"endpoint": "best_overall_response"}))
     with pytest.raises(PlanError, match="not analyzed: Z9"):
         audit_leakage("ridge_logistic", table, outcomes, splits=[(["Z9"], ["P00"])], **QUICK)
     with pytest.raises(PlanError, match="n_shuffles must be at least 5"):

@@ -12,6 +12,7 @@ import immunosarc as ims
 from immunosarc.errors import CoverageError, DataFileError, LockError, PlanError, UnitError
 from immunosarc.models import cross_validate, lock_model, read_model, write_model
 from immunosarc.models._cross_validate_pipeline import Patients, Recipe, fit_tuned
+from immunosarc.models._locked_record import content_hash
 from tests.models.conftest import make_cohort, make_table
 
 ASSAY = {"unit": "log2_tpm", "platform": "polya_rnaseq"}
@@ -100,6 +101,11 @@ def test_an_altered_file_is_refused(locked, tmp_path):
         path.write_text(json.dumps(content | {key: value}))
         with pytest.raises(error, match=words):
             read_model(path)
+    strange = {key: value for key, value in content.items() if key not in ("format", "sha256")}
+    strange |= {"endpoint": "pfss", "intercept": "1"}
+    path.write_text(json.dumps({"format": content["format"], "sha256": content_hash(strange), **strange}))
+    with pytest.raises(DataFileError, match=r"intercept must be a number, not '1'(.|\n)*Did you mean 'pfs'"):
+        read_model(path)
     path.write_text("{")
     with pytest.raises(DataFileError, match="cannot be read as JSON"):
         read_model(path)

@@ -51,7 +51,8 @@ def test_the_statistic_is_the_score_of_the_model_without_the_feature(trial):
     residual = y - 1 / (1 + np.exp(-(slope * z - cut)))
     rest = x - np.polyval(np.polyfit(z, x, 1), z)
     seen = rest @ residual
-    null = [rest @ residual[order] for order in stats.permute_within(np.zeros(60), 99, seed=0)]
+    widened = np.sqrt(59 / 58)  # one covariate
+    null = [widened * (rest @ residual[order]) for order in stats.permute_within(np.zeros(60), 99, seed=0)]
     expected = (1 + np.sum(np.abs(null) >= abs(seen))) / 100
     assert rows["p_maxt"][0] == pytest.approx(expected, abs=1e-12)
 

@@ -8,7 +8,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.errors import CoverageError
-from immunosarc.report import _section_biopsies
+from immunosarc.report import _section_association, _section_biopsies
 from immunosarc.study import FeatureSpec, Panel, Plan
 
 
@@ -205,3 +205,23 @@ def test_biopsies_at_progression_are_compared_with_those_before() -> None:
     page = "".join(block.title for block in _section_biopsies.build(study).blocks)
     assert "biopsies at progression" in page
     assert "mixed model" in page
+
+
+def test_the_card_says_what_each_family_could_have_found() -> None:
+    plan = Plan(panels=(Panel(name="p", signatures=("cyt", "mcp_cd8_t_cells")),), n_permutations=200)
+    study = ims.run(cohort_with(["GZMA", "PRF1", "CD8A", "ACTB"]), plan)
+    card, rows = study["detectability"], study["associations"]
+    assert card["family"].drop_duplicates().tolist() == rows["family"].drop_duplicates().tolist()
+    for family, part in card.groupby("family"):
+        mine = rows[rows["family"] == family]
+        assert part["n_features"].iloc[0] == len(mine)
+        if mine["noise_ceiling"].isna().all():  # nothing to permute: one row that says so
+            assert part["effect"].isna().all()
+            continue
+        # the threshold of the card is the one that the associations are held against
+        np.testing.assert_allclose(part["threshold"].iloc[[0, 1, 2, 4]], mine["noise_ceiling"].max(), rtol=1e-12)
+        assert part["threshold"].iloc[3] < part["threshold"].iloc[4]
+        assert part["what"].str.contains("90% power").sum() == 1
+    assert {"power", "type_s", "type_m"} <= set(card)
+    page = " ".join(part.title for part in _section_association.build(study).blocks if hasattr(part, "title"))
+    assert "What could have been found" in page
