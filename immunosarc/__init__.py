@@ -20,6 +20,7 @@ _WHERE = {
     "Study": "study",
     "run": "study",
     "replicate": "study",
+    "multiverse": "study",
     "check": "study",
     "lock": "study",
 }

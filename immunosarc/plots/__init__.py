@@ -9,6 +9,7 @@ from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._prediction import calibration, decision_curve
 from immunosarc.plots._rates import rates
 from immunosarc.plots._sample_quality import sample_quality
+from immunosarc.plots._specification_curve import specification_curve
 from immunosarc.plots._spider import spider
 from immunosarc.plots._swimmer import swimmer
 from immunosarc.plots._volcano import volcano
@@ -54,6 +55,7 @@ __all__ = [
     "rates",
     "sample_quality",
     "signed_text",
+    "specification_curve",
     "spider",
     "swimmer",
     "volcano",

@@ -41,6 +41,7 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._ledger import LEDGER
+from immunosarc.schema._multiverse import MULTIVERSE
 from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
 from immunosarc.schema._quality import QC, QC_LEVELS
@@ -122,6 +123,7 @@ __all__ = [
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
+    "MULTIVERSE",
     "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",

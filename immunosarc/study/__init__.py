@@ -3,6 +3,7 @@
 from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
+from immunosarc.study._multiverse import multiverse
 from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
 from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
@@ -22,6 +23,7 @@ __all__ = [
     "checked_cohort",
     "ledger",
     "lock",
+    "multiverse",
     "plan_for",
     "replicate",
     "run",
