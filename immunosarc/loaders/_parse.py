@@ -139,7 +139,7 @@ def read_toml(path: Path, faults: list[Fault]) -> tuple[bytes, dict[str, Any] | 
     except UnicodeDecodeError as failure:
         line = data.count(b"\n", 0, failure.start) + 1
         what = f"line {line} holds byte 0x{data[failure.start]:02X}, which is not UTF-8; save the file as UTF-8"
-    except tomllib.TOMLDecodeError as failure:
+    except ValueError as failure:  # broken TOML, or a whole number of thousands of digits
         what = f"this is not TOML: {failure}"
     except RecursionError:
         what = "this is not TOML that can be read: brackets are nested too deeply"

@@ -72,7 +72,7 @@ def _statements(lines: list[str]) -> Iterator[tuple[int, str, Mapping[str, Any]]
 def _read(statement: str) -> Mapping[str, Any] | None:
     try:
         return tomllib.loads(statement)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 

@@ -79,7 +79,7 @@ def _pairs(*columns: str, only: Callable[[dict[str, str]], bool] = lambda _: Tru
     def same(data: bytes, cohort: Answer) -> bool:
         header, *rows = rows_of(data, comment="#")
         named = [dict(zip(header, row, strict=True)) for row in rows]
-        wanted = [tuple(row[name].strip() for name in columns[:2]) for row in named if only(row)]
+        wanted = [tuple(row[name] for name in columns[:2]) for row in named if only(row)]
         found = cohort.rows[list(columns[2:])].astype(str)
         return sorted(wanted) == sorted(found.itertuples(index=False, name=None))
 

@@ -604,3 +604,8 @@ def test_lines_count_records_that_span_lines(toy) -> None:
         "lesions.csv", toy.path("lesions.csv").read_text() + "P9,1,L9,T,3\n"
     )
     assert "in/lesions.csv line 6, column 'patient': patient 'P9'" in toy.message()
+
+
+def test_a_number_of_thousands_of_digits_in_a_manifest(toy) -> None:
+    toy.change("toy.toml", "alpha = 0.1", "alpha = " + "9" * 5000)
+    assert "this is not TOML" in toy.message()
