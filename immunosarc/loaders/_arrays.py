@@ -18,6 +18,7 @@ from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._expression import Matrix, finished
 from immunosarc.loaders._fault import Fault, listed
+from immunosarc.loaders._hdf5_guard import hdf5_fault
 from immunosarc.loaders._lengths import Lengths
 from immunosarc.loaders._unpacking import unpacks_too_much
 
@@ -77,6 +78,8 @@ def read_arrays(
 def _read_h5ad(path: Path, block: AssayBlock) -> tuple[Matrix, list[str] | None]:
     import h5py
 
+    if what := hdf5_fault(path):
+        raise _RefusalError(f"{what}; it is damaged: export it again")
     with h5py.File(path, "r") as file:
         if "encoding-type" not in file.attrs:
             return _from_anndata(anndata.read_h5ad(path), block)

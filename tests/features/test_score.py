@@ -176,7 +176,7 @@ def test_nothing_covered_is_an_error_with_the_likely_cause(assay):
     with pytest.raises(CoverageError, match=r"\(best: 'half', 1 of 2\)"):
         score(assay, {"gone": ["Y"], "half": ["D", "X"]})
     ensembl = renamed(assay, [f"ENSG00000{i:06d}.{i}" for i in range(8)])
-    with pytest.raises(CoverageError, match="Ensembl ids: name its genes"):
+    with pytest.raises(CoverageError, match=r"Ensembl ids \(ENSG00000000000\.0, .*\): name its genes"):
         score(ensembl, SETS)
     with pytest.raises(CoverageError, match="numeric ids"):
         score(renamed(assay, [str(1000 + i) for i in range(8)]), SETS)
