@@ -109,13 +109,13 @@ def _survivors(study: Study) -> list[str]:
     n_questions = len(asked.drop_duplicates(["timepoint", "endpoint", "panel"]))
     answerable = asked[asked["p_maxt"].notna()].drop_duplicates(["timepoint", "endpoint", "panel"])
     stays = leads[leads["p_maxt"] * len(answerable) < study.plan.alpha]
-    names = ", ".join(dict.fromkeys(stays["feature"].head(_NAMED))) or "none of these"
+    names = list(dict.fromkeys(stays["feature"].head(_NAMED))) or ["none of these"]
     return [
         f"Below {alpha} after counting the features of the family: {'; '.join(named)}{more}. The tests ask "
         f"{n_questions} different questions (timepoint, endpoint, panel); chance alone answers up to about "
         f"{n_questions * study.plan.alpha:.2g} of them with such a finding. Counting the "
-        f"{len(answerable)} that could be answered as well (p maxT times {len(answerable)}), {names} "
-        f"{'stay' if len(stays) > 1 else 'stays'} below {alpha}."
+        f"{len(answerable)} that could be answered as well (p maxT times {len(answerable)}), {', '.join(names)} "
+        f"{'stay' if len(names) > 1 else 'stays'} below {alpha}."
     ]
 
 

@@ -58,7 +58,8 @@ def write(study: Study, out: str | os.PathLike[str], *, suppress_below: int | No
     --------
     >>> import tempfile
     >>> import immunosarc as ims
-    >>> plan = ims.Plan(n_permutations=50, timepoints=("pre",), binary_models=("mann_whitney",))
+    >>> few = {"name": "few", "signatures": ("cyt", "mcp_b_lineage")}
+    >>> plan = ims.Plan(n_permutations=50, timepoints=("pre",), endpoints=("objective_response",), panels=(few,))
     >>> study = ims.run(ims.simulate_cohort(seed=7), plan)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     sorted(path.name for path in write(study, f"{folder}/out").iterdir())

@@ -57,7 +57,7 @@ def ledger(
     Examples
     --------
     >>> import immunosarc as ims
-    >>> plan = ims.Plan(timepoints=("pre",), n_permutations=50)
+    >>> plan = ims.Plan(timepoints=("pre",), endpoints=("objective_response",), n_permutations=50)
     >>> study = ims.run(ims.simulate_cohort(seed=7), plan)
     >>> found = ledger(study.tables, study.plan)
     >>> found["rank"].tolist() == list(range(1, len(found) + 1))

@@ -66,7 +66,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Examples
     --------
     >>> import immunosarc as ims
-    >>> study = run(ims.simulate_cohort(seed=7), ims.Plan(n_permutations=200))
+    >>> study = run(ims.simulate_cohort(seed=7), ims.Plan(timepoints=("pre",), n_permutations=200))
     >>> study.stamp
     'exploratory'
     """
