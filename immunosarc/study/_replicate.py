@@ -13,10 +13,10 @@ from scipy import stats as distributions
 from immunosarc import endpoints, schema, stats
 from immunosarc.cohort import Cohort, marked
 from immunosarc.errors import CohortError, PlanError
+from immunosarc.study._associations import associations_of, measured_features
 from immunosarc.study._check import checked_cohort
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients
-from immunosarc.study._run import associations_of, measured_features
 from immunosarc.study._same_patient import refuse_shared_patients
 from immunosarc.study._scores import score_panels
 from immunosarc.study._tissue import tumor_samples

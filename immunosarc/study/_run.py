@@ -13,9 +13,9 @@ import pandas as pd
 
 from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
+from immunosarc.study._associations import associations_of, families_of, measured_features
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._cards import card_table
-from immunosarc.study._directions import stated_sides
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
@@ -29,7 +29,7 @@ from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
 from immunosarc.study._trial import trial_tables
 
-__all__ = ["associations_of", "measured_features", "run"]
+__all__ = ["run"]
 
 _log = logging.getLogger("immunosarc")
 _STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
@@ -94,7 +94,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     stamp, reason = standing(cohort, chosen, seed=seed)
     tables["associations"] = stamp_rows(associations_of(cohort, chosen, outcomes, measured, seed), chosen, stamp)
     tables["detectability"] = card_table(cohort, chosen, outcomes, measured, seed)
-    tables["families"] = _families(tables["associations"], chosen)
+    tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
@@ -128,18 +128,6 @@ def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.Da
     return pd.concat(curves, ignore_index=True) if curves else schema.SURVIVAL_CURVE.empty()
 
 
-def measured_features(
-    cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]
-) -> dict[str, dict[str, pd.DataFrame]]:
-    """Patient features by timepoint and panel, for the planned timepoints that have samples."""
-    present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
-    return {
-        timepoint: {panel: cohort.at(timepoint).per_patient(part.scores) for panel, part in scored.items()}
-        for timepoint in present
-        if scored
-    }
-
-
 def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFrame]]) -> list[pd.DataFrame]:
     """One table of statuses by timepoint and assay: who was measured, and why the rest was not."""
     read = {panel.name: panel.assay or plan.assay for panel in plan.panels}
@@ -149,63 +137,6 @@ def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFram
         for panels in measured.values()
         for assay, panel in {assay: panel for panel, assay in reversed(read.items())}.items()
     ]
-
-
-def associations_of(
-    cohort: Cohort,
-    plan: Plan,
-    outcomes: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, pd.DataFrame]],
-    seed: int,
-) -> pd.DataFrame:
-    """Put every planned question to every panel."""
-    parts = []
-    for test in plan.tests():
-        for panel, table in measured.get(test.timepoint, {}).items():
-            _log.info("association: %s/%s", test.words, panel)
-            adjusting = plan.covariates and models.MODELS[test.model].covariates
-            parts.append(
-                models.associate(
-                    table,
-                    outcomes,
-                    endpoint=test.endpoint,
-                    model=test.model,
-                    landmark_day=test.landmark_day,
-                    alternative=_sides(plan, panel, test.endpoint, table),
-                    covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
-                    strata=cohort.patients[plan.strata] if plan.strata else None,
-                    per_sd=plan.per_sd,
-                    panel=panel,
-                    alpha=plan.alpha,
-                    n_permutations=plan.n_permutations,
-                    seed=seed,
-                )
-            )
-    return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
-
-
-def _sides(plan: Plan, panel: str, endpoint: str, table: pd.DataFrame) -> str | dict[str, str]:
-    """The stated alternatives of the features that the table has."""
-    stated = stated_sides(plan, next(one for one in plan.panels if one.name == panel), endpoint)
-    return stated if isinstance(stated, str) else {name: side for name, side in stated.items() if name in table}
-
-
-def _families(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """How many features each family looked at, and what is left after counting them."""
-    marked_rows = associations.assign(below_alpha=schema.significant(associations).astype(int))
-    grouped = marked_rows.groupby("family", sort=False)
-    return (
-        grouped.agg(
-            n_features=("feature", "size"),
-            n_tested=("p_value", "count"),
-            n_patients=("n", "max"),
-            n_events=("n_events", "max"),
-            smallest_p_maxt=("p_maxt", "min"),
-            n_below_alpha=("below_alpha", "sum"),
-        )
-        .assign(n_permutations=plan.n_permutations)
-        .reset_index()
-    )
 
 
 def _changes(

@@ -1,0 +1,87 @@
+"""The planned associations of a cohort, and how many features each family of them looked at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import pandas as pd
+
+from immunosarc import models, schema
+from immunosarc.cohort import Cohort
+from immunosarc.study._directions import stated_sides
+from immunosarc.study._plan import Plan
+from immunosarc.study._scores import PanelScores
+
+__all__ = ["associations_of", "families_of", "measured_features"]
+
+_log = logging.getLogger("immunosarc")
+
+
+def measured_features(
+    cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Patient features by timepoint and panel, for the planned timepoints that have samples."""
+    present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
+    return {
+        timepoint: {panel: cohort.at(timepoint).per_patient(part.scores) for panel, part in scored.items()}
+        for timepoint in present
+        if scored
+    }
+
+
+def associations_of(
+    cohort: Cohort,
+    plan: Plan,
+    outcomes: pd.DataFrame,
+    measured: Mapping[str, Mapping[str, pd.DataFrame]],
+    seed: int,
+) -> pd.DataFrame:
+    """Put every planned question to every panel."""
+    parts = []
+    for test in plan.tests():
+        for panel, table in measured.get(test.timepoint, {}).items():
+            _log.info("association: %s/%s", test.words, panel)
+            adjusting = plan.covariates and models.MODELS[test.model].covariates
+            parts.append(
+                models.associate(
+                    table,
+                    outcomes,
+                    endpoint=test.endpoint,
+                    model=test.model,
+                    landmark_day=test.landmark_day,
+                    alternative=_sides(plan, panel, test.endpoint, table),
+                    covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
+                    strata=cohort.patients[plan.strata] if plan.strata else None,
+                    per_sd=plan.per_sd,
+                    panel=panel,
+                    alpha=plan.alpha,
+                    n_permutations=plan.n_permutations,
+                    seed=seed,
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
+
+
+def _sides(plan: Plan, panel: str, endpoint: str, table: pd.DataFrame) -> str | dict[str, str]:
+    """The stated alternatives of the features that the table has."""
+    stated = stated_sides(plan, next(one for one in plan.panels if one.name == panel), endpoint)
+    return stated if isinstance(stated, str) else {name: side for name, side in stated.items() if name in table}
+
+
+def families_of(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """How many features each family looked at, and what is left after counting them."""
+    marked_rows = associations.assign(below_alpha=schema.significant(associations).astype(int))
+    grouped = marked_rows.groupby("family", sort=False)
+    return (
+        grouped.agg(
+            n_features=("feature", "size"),
+            n_tested=("p_value", "count"),
+            n_patients=("n", "max"),
+            n_events=("n_events", "max"),
+            smallest_p_maxt=("p_maxt", "min"),
+            n_below_alpha=("below_alpha", "sum"),
+        )
+        .assign(n_permutations=plan.n_permutations)
+        .reset_index()
+    )
