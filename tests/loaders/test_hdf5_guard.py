@@ -1,4 +1,4 @@
-"""A file in which the HDF5 library hangs or crashes costs seconds, not the session."""
+"""A file in which the HDF5 library hangs or crashes costs seconds, not the whole work."""
 
 from __future__ import annotations
 
