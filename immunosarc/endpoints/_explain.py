@@ -357,7 +357,7 @@ def _ready_made(case: Case, value: str, column: str) -> Explanation:
         rule="recorded by the trial team; a recorded value goes before what rows would give",
         rule_set="ready_made/1",
         day=None,
-        rows=_recorded(case, (column, column.replace("_days", "_event"))),
+        rows=_recorded(case, tuple(dict.fromkeys((column, column.replace("_days", "_event"))))),
         rejected=(),
     )
 

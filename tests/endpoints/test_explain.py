@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from immunosarc import Cohort
+from immunosarc import Cohort, simulate_cohort
 from immunosarc.endpoints import derive, explain
 from immunosarc.errors import SchemaError, UnknownNameError
 
@@ -215,3 +215,10 @@ def test_unknown_names_are_refused():
         SchemaError, match="pfs is not recorded, and the cohort has neither lesions nor assessments"
     ):
         explain(Cohort(patients=trial.patients), "P1", "pfs")
+
+
+@pytest.mark.parametrize("name", ["best_overall_response", "objective_response", "pfs", "os"])
+def test_no_column_is_shown_twice(name):
+    rows = explain(simulate_cohort(seed=7), "SIM22", name).rows
+    assert len(rows)
+    assert not rows.columns.has_duplicates
