@@ -41,15 +41,8 @@ from immunosarc.stats._log_rank_design import (
 from immunosarc.stats._logistic import firth_logistic, logistic
 from immunosarc.stats._logrank import logrank_score_null, logrank_score_statistic
 from immunosarc.stats._marginal_homogeneity import MarginalHomogeneity, marginal_homogeneity
-from immunosarc.stats._maxstat import (
-    MaximallySelected,
-    hothorn_lausen,
-    lausen_1992,
-    lausen_1994,
-    log_rank_scores,
-    maximally_selected,
-    selected_curve,
-)
+from immunosarc.stats._maxstat import MaximallySelected, log_rank_scores, maximally_selected, selected_curve
+from immunosarc.stats._maxstat_bounds import hothorn_lausen, lausen_1992, lausen_1994
 from immunosarc.stats._multiplicity import benjamini_hochberg, noise_ceiling, step_down_maxt
 from immunosarc.stats._paired import hodges_lehmann, signed_rank
 from immunosarc.stats._penalized import (
