@@ -16,6 +16,7 @@ from immunosarc.stats._inputs import (
     refuse,
 )
 from immunosarc.stats._maxstat_bounds import ROUNDING, check_share
+from immunosarc.stats._permutation import permute_within
 
 __all__ = [
     "MaximallySelected",
@@ -180,7 +181,7 @@ def maximally_selected(
         problems.append(f"n_permutations: need at least 20, have {n_permutations}")
     refuse("maximally_selected", problems)
     searches = [_Search.of(column, codes, min_share) for column in matrix.T]
-    drawn = _permuted(values, codes, n_permutations, seed)
+    drawn = values[permute_within(codes, n_permutations, seed)]
     best = np.full(matrix.shape[1], np.nan)
     null = np.full((matrix.shape[1], n_permutations), np.nan)
     cut, signed = np.full_like(best, np.nan), np.full_like(best, np.nan)
@@ -266,16 +267,6 @@ def _variance(centered: FloatArray, codes: IntArray, order: IntArray) -> FloatAr
         square = (centered[..., inside] ** 2).sum(axis=-1, keepdims=True)
         total += low * (size - low) / (size * (size - 1)) * square
     return total
-
-
-def _permuted(values: FloatArray, codes: IntArray, n_permutations: int, seed: int) -> FloatArray:
-    """Return permutations of the scores within strata, one per row."""
-    rng = np.random.default_rng(seed)
-    drawn = np.tile(values, (n_permutations, 1))
-    for code in np.unique(codes):
-        inside = np.flatnonzero(codes == code)
-        drawn[:, inside] = rng.permuted(drawn[:, inside], axis=1)
-    return drawn
 
 
 def _step_down(best: FloatArray, null: FloatArray) -> FloatArray:
