@@ -4,7 +4,8 @@ from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._multiverse import multiverse
-from immunosarc.study._plan import FeatureSpec, Hypothesis, Panel, Plan, plan_for
+from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
 from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from immunosarc import features, schema
-from immunosarc.study._plan import Panel, Plan
+from immunosarc.study._plan import Plan
+from immunosarc.study._questions import Panel
 
 __all__ = ["stated_sides"]
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from immunosarc import models, schema, stats
 from immunosarc.cohort import Cohort
-from immunosarc.study._plan import Plan, PlannedTest
+from immunosarc.study._plan import Plan
+from immunosarc.study._questions import PlannedTest
 
 __all__ = ["group_tables", "shrunken"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
@@ -15,108 +15,11 @@ from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._population import exclusion_problems
+from immunosarc.study._questions import FeatureSpec, Frozen, Hypothesis, Panel, PlannedTest
 from immunosarc.study._tissue import repeated_biopsies
 from immunosarc.study._two_stage import TwoStage
 
-__all__ = ["FeatureSpec", "Hypothesis", "Panel", "Plan", "PlannedTest", "plan_for"]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FeatureSpec(_Frozen):
-    """One score: a signature of the catalog and a method."""
-
-    signature: str
-    method: str
-
-
-class Panel(_Frozen):
-    """A set of features that are looked at together; multiplicity is counted within it.
-
-    Attributes
-    ----------
-    name : str
-        Part of the family's name.
-    features : mapping of str to FeatureSpec
-        Named scores, each with its method.
-    signatures : "all", str or tuple of str
-        Catalog signatures scored with ``method`` under their own names; the name of a catalog panel
-        (``"immunogenicity"``) stands for its signatures.
-    gene_sets : mapping of str to tuple of str
-        Gene lists of the user's own, scored with ``method``.
-    method : str
-        For ``signatures`` and ``gene_sets``.
-    columns : "all" or tuple of str
-        Ready-made features: columns of an assay of unit ``score`` or ``fraction``, as they are.
-    assay : str or None
-        The assay that the panel reads; the plan's unless given.
-    """
-
-    name: str
-    features: dict[str, FeatureSpec] = Field(default_factory=dict)
-    signatures: Literal["all"] | tuple[str, ...] = ()
-    gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    method: str = "singscore"
-    columns: Literal["all"] | tuple[str, ...] = ()
-    assay: str | None = None
-
-    @property
-    def scored(self) -> bool:
-        """Whether anything of the panel is scored on expression."""
-        return bool(self.features or self.signatures or self.gene_sets)
-
-    @field_validator("signatures", mode="before")
-    @classmethod
-    def _of_a_named_panel(cls, signatures: Any) -> Any:
-        named = isinstance(signatures, str) and signatures != "all"
-        return features.panel(signatures).signatures if named else signatures
-
-    def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
-        """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
-        listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
-        as_loaded = () if self.columns == "all" else self.columns
-        return [
-            *((name, (spec.method, spec.signature)) for name, spec in self.features.items()),
-            *((name, (self.method, name)) for name in listed),
-            *((name, (self.method, genes)) for name, genes in self.gene_sets.items()),
-            *((name, (f"as loaded: {self.assay}", name)) for name in as_loaded),
-        ]
-
-
-class Hypothesis(_Frozen):
-    """One pre-stated question; only such a question can ever be stamped confirmatory."""
-
-    feature: str
-    timepoint: str = "pre"
-    endpoint: str = "objective_response"
-    model: str = "firth_logistic"
-    panel: str = "primary"
-    landmark_day: int | None = None
-
-    @property
-    def family(self) -> str:
-        """The family that its answer stands in."""
-        return f"{_asked(self).words}/{self.panel}"
-
-
-class PlannedTest(NamedTuple):
-    """One question that every panel is put: when measured, against what, by which model, from which day."""
-
-    timepoint: str
-    endpoint: str
-    model: str
-    landmark_day: int | None = None
-
-    @property
-    def words(self) -> str:
-        """The beginning of its families' names."""
-        return f"{self.timepoint}/{models.asked(self.endpoint, self.landmark_day)}/{self.model}"
-
-
-def _asked(hypothesis: Hypothesis) -> PlannedTest:
-    return PlannedTest(hypothesis.timepoint, hypothesis.endpoint, hypothesis.model, hypothesis.landmark_day)
+__all__ = ["Plan", "plan_for"]
 
 
 _PRIMARY = Panel(
@@ -129,7 +32,7 @@ _PRIMARY = Panel(
 _CATALOG = Panel(name="catalog", signatures="all", method="singscore")
 
 
-class Plan(_Frozen):
+class Plan(Frozen):
     """The declared analysis; everything :func:`immunosarc.run` does stands here.
 
     Attributes
@@ -330,7 +233,7 @@ class Plan(_Frozen):
         planned = set(self.tests())
         found = []
         for asked in self.hypotheses:
-            if asked.panel not in panels or _asked(asked) not in planned:
+            if asked.panel not in panels or asked.test not in planned:
                 found.append(f"hypothesis on '{asked.feature}': no test '{asked.family}' is planned")
             elif asked.feature not in panels[asked.panel] and asked.panel not in open_panels:
                 hint = did_you_mean(asked.feature, panels[asked.panel])

@@ -15,7 +15,8 @@ from immunosarc import features, schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import CoverageError
 from immunosarc.study._columns import column_values
-from immunosarc.study._plan import Panel, Plan
+from immunosarc.study._plan import Plan
+from immunosarc.study._questions import Panel
 
 __all__ = ["PanelScores", "planned_sets", "score_panels", "score_tables"]
 

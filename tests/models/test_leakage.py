@@ -134,7 +134,7 @@ def thresholded_on_all(features, outcome, train, test):
     return (x > cuts[int(np.argmax(gain))]).astype(float) + x * 1e-3 + max(gain)
 
 
-def test_set_standardized_alone(features, outcome, train, test):
+def held_out_standardized_alone(features, outcome, train, test):
     x = _filled(features, train)
     model = LogisticRegression().fit(
         (x.loc[train] - x.loc[train].mean()) / x.loc[train].std(), outcome.loc[train, "event"]
@@ -142,8 +142,6 @@ def test_set_standardized_alone(features, outcome, train, test):
     alone = (x.loc[test] - x.loc[test].mean()) / x.loc[test].std()
     return _scores(model, alone)
 
-
-test_set_standardized_alone.__test__ = False
 
 LEAKY = {
     impute_on_all: OUTSIDE,
@@ -159,7 +157,7 @@ LEAKY = {
     copies_before_the_split: LABELS,
     neighbors_of_all: CANARY,
     thresholded_on_all: LABELS,
-    test_set_standardized_alone: OTHERS,
+    held_out_standardized_alone: OTHERS,
 }
 
 

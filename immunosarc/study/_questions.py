@@ -1,0 +1,112 @@
+"""What a plan is made of: scores, panels of them, tests, and the hypotheses stated beforehand."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from immunosarc import features, models
+
+__all__ = ["FeatureSpec", "Frozen", "Hypothesis", "Panel", "PlannedTest"]
+
+
+class Frozen(BaseModel):
+    """A record that cannot be changed, and refuses keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeatureSpec(Frozen):
+    """One score: a signature of the catalog and a method."""
+
+    signature: str
+    method: str
+
+
+class Panel(Frozen):
+    """A set of features that are looked at together; multiplicity is counted within it.
+
+    Attributes
+    ----------
+    name : str
+        Part of the family's name.
+    features : mapping of str to FeatureSpec
+        Named scores, each with its method.
+    signatures : "all", str or tuple of str
+        Catalog signatures scored with ``method`` under their own names; the name of a catalog panel
+        (``"immunogenicity"``) stands for its signatures.
+    gene_sets : mapping of str to tuple of str
+        Gene lists of the user's own, scored with ``method``.
+    method : str
+        For ``signatures`` and ``gene_sets``.
+    columns : "all" or tuple of str
+        Ready-made features: columns of an assay of unit ``score`` or ``fraction``, as they are.
+    assay : str or None
+        The assay that the panel reads; the plan's unless given.
+    """
+
+    name: str
+    features: dict[str, FeatureSpec] = Field(default_factory=dict)
+    signatures: Literal["all"] | tuple[str, ...] = ()
+    gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    method: str = "singscore"
+    columns: Literal["all"] | tuple[str, ...] = ()
+    assay: str | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether anything of the panel is scored on expression."""
+        return bool(self.features or self.signatures or self.gene_sets)
+
+    @field_validator("signatures", mode="before")
+    @classmethod
+    def _of_a_named_panel(cls, signatures: Any) -> Any:
+        named = isinstance(signatures, str) and signatures != "all"
+        return features.panel(signatures).signatures if named else signatures
+
+    def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
+        """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
+        listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
+        as_loaded = () if self.columns == "all" else self.columns
+        return [
+            *((name, (spec.method, spec.signature)) for name, spec in self.features.items()),
+            *((name, (self.method, name)) for name in listed),
+            *((name, (self.method, genes)) for name, genes in self.gene_sets.items()),
+            *((name, (f"as loaded: {self.assay}", name)) for name in as_loaded),
+        ]
+
+
+class Hypothesis(Frozen):
+    """One pre-stated question; only such a question can ever be stamped confirmatory."""
+
+    feature: str
+    timepoint: str = "pre"
+    endpoint: str = "objective_response"
+    model: str = "firth_logistic"
+    panel: str = "primary"
+    landmark_day: int | None = None
+
+    @property
+    def family(self) -> str:
+        """The family that its answer stands in."""
+        return f"{self.test.words}/{self.panel}"
+
+    @property
+    def test(self) -> PlannedTest:
+        """The test that it is about."""
+        return PlannedTest(self.timepoint, self.endpoint, self.model, self.landmark_day)
+
+
+class PlannedTest(NamedTuple):
+    """One question that every panel is put: when measured, against what, by which model, from which day."""
+
+    timepoint: str
+    endpoint: str
+    model: str
+    landmark_day: int | None = None
+
+    @property
+    def words(self) -> str:
+        """The beginning of its families' names."""
+        return f"{self.timepoint}/{models.asked(self.endpoint, self.landmark_day)}/{self.model}"
