@@ -198,7 +198,8 @@ class Cohort:
         Parameters
         ----------
         features : DataFrame of shape (n_samples, n_features)
-            Indexed by sample id, numeric; samples outside this cohort are ignored.
+            Indexed by sample id, numeric; samples outside this cohort are ignored. A text column
+            ``status`` says why a sample has no values.
 
         Returns
         -------
@@ -230,13 +231,18 @@ class Cohort:
                 "Index the features by sample_id."
             )
         sample = sample_of.reindex(self.patients.index)
-        rows = features.reindex(sample.fillna("").to_numpy())
+        rows = features.drop(columns="status", errors="ignore").reindex(sample.fillna("").to_numpy())
         rows.index = self.patients.index
         scored = sample.isin(features.index)
         status = pd.Series("ok", index=self.patients.index, dtype="string")
         status[~scored] = "sample was not measured"
         status[sample.isna()] = f"no {timepoint} sample"
         status[scored & rows.isna().all(axis=1)] = "every feature is missing"
+        if "status" in features:
+            reason = features["status"].reindex(sample.fillna("").to_numpy()).set_axis(status.index)
+            status = status.mask(
+                (status == "every feature is missing") & reason.notna() & (reason != "ok"), reason
+            )
         day = self.samples.get("study_day", pd.Series(np.nan, index=self.samples.index))
         reserved = pd.DataFrame(
             {

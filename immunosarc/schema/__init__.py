@@ -41,6 +41,15 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._ledger import LEDGER
+from immunosarc.schema._molecular import (
+    ANALYTES,
+    CHANGED_CLONES,
+    CLONOTYPES,
+    LOCI,
+    NEOANTIGENS,
+    REPERTOIRE_OVERLAP,
+    VARIANT_TYPES,
+)
 from immunosarc.schema._multiverse import MULTIVERSE
 from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
@@ -90,6 +99,7 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
@@ -98,8 +108,10 @@ __all__ = [
     "CELLS",
     "CELL_OUTPUTS",
     "CHANGE",
+    "CHANGED_CLONES",
     "CLASSES",
     "CLASS_CHANGE",
+    "CLONOTYPES",
     "COHORT_EFFECTS",
     "CONFLICTS",
     "COVERAGE",
@@ -119,11 +131,13 @@ __all__ = [
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
+    "LOCI",
     "LOG_LIMIT",
     "LONG_TABLES",
     "MEDICATIONS",
     "MILLION",
     "MULTIVERSE",
+    "NEOANTIGENS",
     "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
@@ -143,6 +157,7 @@ __all__ = [
     "QC",
     "QC_LEVELS",
     "RECIST",
+    "REPERTOIRE_OVERLAP",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
     "RESPONSES",
@@ -166,6 +181,7 @@ __all__ = [
     "TUMOR_CHANGE",
     "UNITS",
     "VARIANTS",
+    "VARIANT_TYPES",
     "VISIT_RESPONSES",
     "WITHOUT_COHORT",
     "Column",

@@ -6,6 +6,7 @@ from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._clone_shift import CloneOverlap, clone_overlap, clone_shift
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
     cumulative_incidence,
@@ -22,6 +23,14 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._diversity import (
+    Diversity,
+    diversity,
+    rarefied_diversity,
+    rarefied_richness,
+    rarefied_shannon,
+    subsample,
+)
 from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
@@ -93,7 +102,9 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "AdjustedChange",
+    "CloneOverlap",
     "CumulativeIncidence",
+    "Diversity",
     "Enrollment",
     "Fits",
     "HazardDrift",
@@ -122,6 +133,8 @@ __all__ = [
     "benjamini_hochberg",
     "binomial_p_greater",
     "brier",
+    "clone_overlap",
+    "clone_shift",
     "clopper_pearson",
     "concordance",
     "confirmation_size",
@@ -134,6 +147,7 @@ __all__ = [
     "detectable_ordinal",
     "detectable_rank_correlation",
     "discovery_errors",
+    "diversity",
     "entry_scores",
     "event_probability",
     "firth_cox",
@@ -181,6 +195,9 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "rarefied_diversity",
+    "rarefied_richness",
+    "rarefied_shannon",
     "replication_bayes_factor",
     "response_toxicity_search",
     "restricted_mean",
@@ -192,6 +209,7 @@ __all__ = [
     "simulate_looks",
     "single_stage_search",
     "step_down_maxt",
+    "subsample",
     "tmm_factors",
     "transcripts_per_million",
     "two_stage_inference",
