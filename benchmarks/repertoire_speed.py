@@ -5,7 +5,9 @@ Run ``python benchmarks/repertoire_speed.py``. Times are seconds of CPU; the lim
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -70,6 +72,7 @@ def agree(cohort: ims.Cohort, depth: int) -> None:
 
 def main() -> None:
     """Time each step on 1,000,000 rows, and growth over ten times as many."""
+    loading(60, 16_667)
     for samples, clones in ((60, 1_667), (60, 16_667), (2, 500_000)):
         cohort = simulated(samples, clones)
         rows = len(cohort.tables["clonotypes"])
@@ -89,6 +92,29 @@ def main() -> None:
             total += spent
             print(f"  {name:24} {spent:6.2f} s")
         print(f"  {'all':24} {total:6.2f} s (limit {LIMIT:.0f} s at 1,000,000 rows)")
+
+
+def loading(samples: int, clones: int) -> None:
+    """Time the reader on one AIRR file of as many rows."""
+    cohort = simulated(samples, clones)
+    table = cohort.tables["clonotypes"]
+    names = {"cdr3_nt": "junction", "count": "duplicate_count"}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        table.drop(columns="patient_id").rename(columns=names).to_csv(root / "airr.tsv", sep="\t", index=False)
+        cohort.samples.reset_index().to_csv(root / "samples.tsv", sep="\t", index=False)
+        blocks = ["patients", "samples"], ["columns = { patient_id = 'patient_id' }", ""]
+        lines = [
+            "name = 'speed'",
+            *(f"[{name}]\nfile = 'samples.tsv'\n{more}" for name, more in zip(*blocks, strict=True)),
+        ]
+        lines.append("[tables.clonotypes]\nfile = 'airr.tsv'\nformat = 'airr'")
+        (root / "speed.toml").write_text("\n".join(lines))
+        start = time.process_time()
+        loaded = ims.load_cohort(root / "speed.toml")
+        spent = time.process_time() - start
+    assert (loaded.tables["clonotypes"]["count"] == table["count"]).all()
+    print(f"loading {len(table):,} rows: {spent:.2f} s")
 
 
 if __name__ == "__main__":

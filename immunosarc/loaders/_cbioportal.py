@@ -9,6 +9,7 @@ from typing import Any
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault
+from immunosarc.loaders._maf import MAF_COLUMNS
 from immunosarc.loaders._source import Source
 
 __all__ = ["NotRead", "expanded"]
@@ -30,18 +31,7 @@ _TIMELINE_COLUMNS = {
     "end_day": "STOP_DATE",
     "drug": "AGENT",
 }
-_VARIANT_COLUMNS = {
-    "sample_id": "Tumor_Sample_Barcode",
-    "gene": "Hugo_Symbol",
-    "consequence": "Variant_Classification",
-    "protein_change": "HGVSp_Short",
-    "chromosome": "Chromosome",
-    "position": "Start_Position",
-    "reference_allele": "Reference_Allele",
-    "alternate_allele": "Tumor_Seq_Allele2",
-    "alternate_reads": "t_alt_count",
-    "reference_reads": "t_ref_count",
-}
+_VARIANT_COLUMNS = {ours: names[0] for ours, names in MAF_COLUMNS.items()}
 _RECODE: Mapping[str, Mapping[str, Any]] = {
     "sex": {"Male": "male", "Female": "female", "MALE": "male", "FEMALE": "female"},
     "os_event": {"1:DECEASED": True, "0:LIVING": False},

@@ -18,6 +18,7 @@ from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._cbioportal import NotRead, expanded
 from immunosarc.loaders._fault import Fault
+from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._places import key_lines, line_of
 from immunosarc.loaders._source import Source
@@ -185,7 +186,7 @@ def _place(inside: Where) -> tuple[Where, type[BaseModel]]:
         "patients": (1, PatientsBlock),
         "samples": (1, SamplesBlock),
         "assays": (2, AssayBlock),
-        "tables": (2, TableBlock),
+        "tables": (2, LongTableBlock),
     }
     depth, model = blocks.get(inside[0], (0, Manifest)) if inside else (0, Manifest)
     if not depth or len(inside) < depth:
@@ -243,7 +244,7 @@ def _without_unknown_keys(content: Mapping[str, Any], model: type[BaseModel]) ->
 
 def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[TableBlock] | type[AssayBlock]]]:
     models: tuple[tuple[str, type[TableBlock] | type[AssayBlock]], ...] = (
-        ("tables", TableBlock),
+        ("tables", LongTableBlock),
         ("assays", AssayBlock),
     )
     if "patients" in raw:

@@ -132,6 +132,12 @@ class Source:
         files = {name: text for name, text in texts.items() if text is not None}
         return FolderTexts(files, tuple(name for name in found if name not in paths)) if files else None
 
+    def compare_files(self, block: Block, paths: list[str], faults: list[Fault]) -> None:
+        """Compare the hash of the files of a folder with what its block says; see :meth:`open_folder`."""
+        self._compare_folder(
+            block, paths, lambda what: faults.append(Fault(DataFileError, f"{block.file}: {what}"))
+        )
+
     def _compare_folder(self, block: Block, paths: list[str], fault: Callable[[str], None]) -> None:
         if not all(path in self.files for path in paths):
             return
