@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from immunosarc.features._alterations import ALTERED_GENES, alterations, gene_alterations
 from immunosarc.features._applicability import applicability
 from immunosarc.features._changed_clones import changed_clones, clonal_expansion
+from immunosarc.features._circulating_dna import circulating_dna, ctdna_clearance
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
+from immunosarc.features._mutations import neoantigen_burden, tumor_mutational_burden
 from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
 from immunosarc.features._placed_change import placed_change
@@ -19,27 +22,34 @@ from immunosarc.features._reference_file import read_reference, write_reference
 from immunosarc.features._repertoire import repertoire, repertoire_depths
 from immunosarc.features._repertoire_overlap import repertoire_overlap, tumor_blood_overlap
 from immunosarc.features._score import coverage, panel, score, signatures
+from immunosarc.features._soluble import soluble, soluble_summary
 from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
 
 __all__ = [
+    "ALTERED_GENES",
     "DECONVOLUTION",
     "SCORING",
     "CellProfiles",
     "Population",
     "Reference",
     "Rules",
+    "alterations",
     "applicability",
     "build_reference",
     "changed_clones",
     "check_units",
+    "circulating_dna",
     "classify",
     "clonal_expansion",
     "convert",
     "coverage",
+    "ctdna_clearance",
     "deconvolve",
     "estimate_purity",
+    "gene_alterations",
     "lineage_guard",
+    "neoantigen_burden",
     "normalize",
     "panel",
     "place",
@@ -54,6 +64,9 @@ __all__ = [
     "score",
     "signature_matrix",
     "signatures",
+    "soluble",
+    "soluble_summary",
     "tumor_blood_overlap",
+    "tumor_mutational_burden",
     "write_reference",
 ]

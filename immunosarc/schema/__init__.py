@@ -42,12 +42,15 @@ from immunosarc.schema._endpoint import (
 )
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._molecular import (
+    ALTERATIONS,
     ANALYTES,
     CHANGED_CLONES,
     CLONOTYPES,
+    COPY_NUMBERS,
     LOCI,
     NEOANTIGENS,
     REPERTOIRE_OVERLAP,
+    SOLUBLE,
     VARIANT_TYPES,
 )
 from immunosarc.schema._multiverse import MULTIVERSE
@@ -99,6 +102,7 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ALTERATIONS",
     "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -114,6 +118,7 @@ __all__ = [
     "CLONOTYPES",
     "COHORT_EFFECTS",
     "CONFLICTS",
+    "COPY_NUMBERS",
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
@@ -167,6 +172,7 @@ __all__ = [
     "SAMPLES",
     "SHIFT",
     "SIX_MONTHS_DAYS",
+    "SOLUBLE",
     "STAMPS",
     "STOP_REASONS",
     "STRATA",

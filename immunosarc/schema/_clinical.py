@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, NEOANTIGENS, VARIANT_TYPES
+from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, COPY_NUMBERS, NEOANTIGENS, VARIANT_TYPES
 from immunosarc.schema._table import Column, Problem, RowRule, Table
 
 __all__ = [
@@ -271,7 +271,7 @@ LONG_TABLES = MappingProxyType(
         table.name: table
         for table in (
             *(LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS),
-            *(VARIANTS, CLONOTYPES, NEOANTIGENS, ANALYTES),
+            *(VARIANTS, COPY_NUMBERS, CLONOTYPES, NEOANTIGENS, ANALYTES),
         )
     }
 )
