@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anndata
 import numpy as np
@@ -26,14 +26,20 @@ from immunosarc.cohort._assay import (
     sample_ids,
     storable,
 )
+from immunosarc.cohort._cbioportal_out import write_study
 from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems
+from immunosarc.cohort._mudata_out import as_mudata, write_h5mu
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
 from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
 
+if TYPE_CHECKING:
+    import mudata
+
 __all__ = ["Cohort"]
 
 _SHOWN = 5
+_WRITERS = {"immunosarc": write_folder, "cbioportal": write_study, "h5mu": write_h5mu}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -332,26 +338,66 @@ class Cohort:
                 adata.obs[column] = storable(frame[column])
         return adata
 
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the cohort into a folder that :meth:`read` loads back equal.
-
-        Parameters
-        ----------
-        path : path
-            A folder that does not exist yet, or one that a cohort was written to before.
+    def to_mudata(self) -> mudata.MuData:
+        """Return the assays as the modalities of one MuData, with the clinical tables in ``uns``.
 
         Returns
         -------
-        Path
-            The folder: ``cohort.json``, ``patients.tsv``, ``samples.tsv``, ``tables/*.tsv``,
-            ``assays/*.h5ad``.
+        mudata.MuData
+            ``uns["immunosarc"]`` holds ``patients``, ``samples``, every long table, the origin and whether the
+            cohort is simulated. Needs the extra ``interop``.
 
         Raises
         ------
         DataFileError
-            When the folder holds something else.
+            When mudata is not installed, or the cohort has no assay.
+
+        Examples
+        --------
+        >>> import immunosarc as ims
+        >>> ims.simulate_cohort(seed=7).to_mudata()["rna"].n_obs
+        51
         """
-        return write_folder(path, self._frames(), self.assays, self.provenance)
+        return as_mudata(self._frames(), self.assays, self.provenance)
+
+    def write(self, path: str | os.PathLike[str], *, format: str = "immunosarc") -> Path:
+        """Write the cohort into a folder that loads back equal.
+
+        Parameters
+        ----------
+        path : path
+            A folder that does not exist yet, or one that a cohort was written to before; for ``"h5mu"`` a file.
+        format : {"immunosarc", "cbioportal", "h5mu"}
+            ``"immunosarc"`` is read by :meth:`read`. ``"cbioportal"`` is a study folder for the portal's importer:
+            meta files, patients, samples, timelines, mutations, expression; ``load_cohort(folder /
+            "immunosarc.toml")`` reads it back with the same tables and assays. What the portal has no place for
+            (long tables without a day in every row) stands in the folder ``immunosarc`` beside. ``"h5mu"`` is
+            :meth:`to_mudata` as one file, for other programs: nothing here reads it back.
+
+        Returns
+        -------
+        Path
+            The folder, or the file.
+
+        Raises
+        ------
+        DataFileError
+            When the folder holds something else, or the format cannot hold the cohort: an assay of cells, layers,
+            ids with other characters than letters, digits, ``.``, ``-`` and ``_``.
+        UnknownNameError
+            When there is no such format.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import immunosarc as ims
+        >>> folder = ims.simulate_cohort(seed=7).write(f"{tempfile.mkdtemp()}/study", format="cbioportal")
+        >>> ims.load_cohort(folder / "immunosarc.toml").sha256 == ims.simulate_cohort(seed=7).sha256
+        True
+        """
+        if format not in _WRITERS:
+            raise UnknownNameError(f"unknown format {format!r}.{did_you_mean(format, _WRITERS)}")
+        return _WRITERS[format](path, self._frames(), self.assays, self.provenance)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Cohort:
