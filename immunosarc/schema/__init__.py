@@ -33,6 +33,7 @@ from immunosarc.schema._clinical import (
     VARIANTS,
     VISIT_RESPONSES,
 )
+from immunosarc.schema._concordance import CONCORDANCE, CONCORDANCE_RANKS, RELIABILITY
 from immunosarc.schema._cut_point import CUT_POINT
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
@@ -104,6 +105,8 @@ __all__ = [
     "CLASSES",
     "CLASS_CHANGE",
     "COHORT_EFFECTS",
+    "CONCORDANCE",
+    "CONCORDANCE_RANKS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
@@ -146,6 +149,7 @@ __all__ = [
     "QC",
     "QC_LEVELS",
     "RECIST",
+    "RELIABILITY",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
     "RESPONSES",

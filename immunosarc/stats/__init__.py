@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
+from immunosarc.stats._attenuation import disattenuate, normal_scores, triad_reliability
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
 from immunosarc.stats._competing_risks import (
@@ -133,6 +134,7 @@ __all__ = [
     "detectable_log_hazard_ratio",
     "detectable_ordinal",
     "detectable_rank_correlation",
+    "disattenuate",
     "discovery_errors",
     "entry_scores",
     "event_probability",
@@ -163,6 +165,7 @@ __all__ = [
     "median_split",
     "net_benefit",
     "noise_ceiling",
+    "normal_scores",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
     "operating_characteristics",
@@ -194,6 +197,7 @@ __all__ = [
     "step_down_maxt",
     "tmm_factors",
     "transcripts_per_million",
+    "triad_reliability",
     "two_stage_inference",
     "two_stage_search",
 ]

@@ -1,5 +1,6 @@
 """Plan, check, lock, run: from a declared analysis to a study."""
 
+from immunosarc.study._agreement import Agreement
 from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
@@ -13,6 +14,7 @@ from immunosarc.study._trial import trial_tables
 from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
+    "Agreement",
     "FeatureSpec",
     "Hypothesis",
     "Panel",
