@@ -58,10 +58,12 @@ def concordance(ranks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     gap = (table["other_rank"] - table["rank"]).abs()[far].sort_values(ascending=False)
     for i in gap.index[:_NAMED]:
         where = (table.loc[i, "rank"], table.loc[i, "other_rank"])
+        above = where[1] > where[0]
         ax.annotate(
             plain(str(table.loc[i, "patient_id"])),
             where,
-            xytext=(5, 4),
+            xytext=(-6, 3) if above else (6, -5),  # away from the line, where the others are
+            ha="right" if above else "left",
             textcoords="offset points",
             fontsize=7.5,
             color=INK,
