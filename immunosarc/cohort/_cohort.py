@@ -27,6 +27,7 @@ from immunosarc.cohort._assay import (
     storable,
 )
 from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems
+from immunosarc.cohort._patient_features import patient_features
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
 from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
@@ -221,54 +222,7 @@ class Cohort:
         >>> cohort.at("pre").per_patient(pd.DataFrame({"cyt": [2.5]}, index=["S1"]))["status"].tolist()
         ['ok', 'no pre sample']
         """
-        timepoint = self._single_timepoint()
-        sample_of = self._sample_of_patient()
-        if len(sample_of) and not features.index.isin(self.samples.index).any():
-            raise CohortError(
-                "none of the feature table's rows is a sample of this cohort "
-                f"(rows: {list(map(str, features.index[:3]))}, samples: {list(self.samples.index[:3])}). "
-                "Index the features by sample_id."
-            )
-        sample = sample_of.reindex(self.patients.index)
-        rows = features.reindex(sample.fillna("").to_numpy())
-        rows.index = self.patients.index
-        scored = sample.isin(features.index)
-        status = pd.Series("ok", index=self.patients.index, dtype="string")
-        status[~scored] = "sample was not measured"
-        status[sample.isna()] = f"no {timepoint} sample"
-        status[scored & rows.isna().all(axis=1)] = "every feature is missing"
-        day = self.samples.get("study_day", pd.Series(np.nan, index=self.samples.index))
-        reserved = pd.DataFrame(
-            {
-                "timepoint": timepoint,
-                "measured_day": day.reindex(sample.fillna("").to_numpy()).to_numpy(dtype=float),
-                "status": status,
-            },
-            index=self.patients.index,
-        )
-        table = schema.PATIENT_FEATURES.check(pd.concat([reserved, rows], axis=1))
-        table.attrs = dict(features.attrs)
-        return table
-
-    def _single_timepoint(self) -> str:
-        found = list(dict.fromkeys(self.samples["timepoint"]))
-        if len(found) == 1:
-            return str(found[0])
-        what = f"samples of {len(found)} timepoints ({', '.join(found)})" if found else "no samples"
-        raise CohortError(f"per_patient needs one timepoint, the cohort has {what}. Use cohort.at('pre').")
-
-    def _sample_of_patient(self) -> pd.Series:
-        owner = self.samples["patient_id"]
-        twice = owner[owner.duplicated(keep=False)]
-        if len(twice):
-            shown = [
-                f"{patient}: {', '.join(twice.index[twice == patient])}" for patient in twice.unique()[:_SHOWN]
-            ]
-            raise CohortError(
-                f"{twice.nunique()} patient(s) have more than one sample here ({'; '.join(shown)}). "
-                "Choose one each with cohort.select(samples=...), or declare a replicate rule in the manifest."
-            )
-        return pd.Series(owner.index.to_numpy(dtype=object), index=owner.to_numpy(dtype=object), dtype=object)
+        return patient_features(self.patients, self.samples, features)
 
     @property
     def pairs(self) -> pd.Index:
