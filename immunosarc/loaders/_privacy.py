@@ -116,15 +116,12 @@ def calendar_dates(values: pd.Series, *, are_ids: bool) -> pd.Series:
     Series of bool
     """
     patterns = _ANYWHERE[:2] if are_ids else _ANYWHERE
-    text = values.str.strip()
-    found = pd.Series(False, index=values.index)
-    for pattern in patterns:
-        found |= text.map(lambda cell, p=pattern: p.fullmatch(cell) is not None).astype(bool)
-    filled = text[text != ""]
-    compact = filled.map(lambda cell: _COMPACT.fullmatch(cell) is not None).astype(bool)
-    if not are_ids and len(filled) and compact.all():
-        found |= text != ""
-    return found
+    distinct = {text: text.strip() for text in values.unique()}
+    dates = {text for text, bare in distinct.items() if any(one.fullmatch(bare) for one in patterns)}
+    filled = {text: bare for text, bare in distinct.items() if bare}
+    if not are_ids and filled and all(_COMPACT.fullmatch(bare) for bare in filled.values()):
+        dates |= filled.keys()
+    return values.isin(dates)
 
 
 _FREE_TEXT = _words("comment comments note notes remark remarks narrative freetext verbatim anamnesis")
@@ -175,15 +172,14 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
         (_MAIL, "is a mail address; delete it from the file"),
         (_SOCIAL_SECURITY, "has the form of a social security number; use study numbers"),
     ):
-        found = {text: pattern.fullmatch(bare) is not None for text, bare in distinct.items()}
-        yield values.map(found).astype(bool), words
+        yield values.isin({text for text, bare in distinct.items() if pattern.fullmatch(bare)}), words
     if are_ids:
-        named = {text: _LIKE_A_NAME.fullmatch(bare) is not None for text, bare in distinct.items()}
-        yield values.map(named).astype(bool), "has the form of a person's name; use study numbers"
+        named = {text for text, bare in distinct.items() if _LIKE_A_NAME.fullmatch(bare)}
+        yield values.isin(named), "has the form of a person's name; use study numbers"
     if open_text:
-        long = {text: any(map(_is_long, bare.split("|"))) for text, bare in distinct.items()}
+        long = {text for text, bare in distinct.items() if any(map(_is_long, bare.split("|")))}
         what = "is free text, which may name a person; map codes instead, or recode each value"
-        yield values.map(long).astype(bool), what
+        yield values.isin(long), what
 
 
 def _is_long(choice: str) -> bool:
