@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "revealing"]
+__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "like_record_numbers", "revealing"]
 
 
 @dataclass
@@ -180,6 +180,49 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
         long = {text for text, bare in distinct.items() if any(map(_is_long, bare.split("|")))}
         what = "is free text, which may name a person; map codes instead, or recode each value"
         yield values.isin(long), what
+
+
+_RECORD = re.compile(r"\d{6,10}")
+_FEWEST = 3
+_COUNTED = _words(
+    "count counts read reads total size depth umi umis cell cells base bases length sum number n area"
+)
+
+
+def like_record_numbers(cells: pd.Series, owners: pd.Series | None, *, name: str) -> bool:
+    """Return whether a column holds a number of six to ten digits for each patient, as a hospital gives them.
+
+    Every filled cell has digits only and as many of them as the others; each patient has one value
+    that nobody else has. A column that counts by its name, or in which every number ends in 0 (a
+    measurement that was rounded), is none.
+
+    Parameters
+    ----------
+    cells : Series of str
+    owners : Series of str, optional
+        The patient of each cell; each cell is one of its own unless given.
+    name : str
+        Of the column.
+
+    Examples
+    --------
+    >>> patients = pd.Series(["P1", "P2", "P2", "P3"])
+    >>> like_record_numbers(pd.Series(["4471823", "5518204", "5518204", "4902217"]), patients, name="id2")
+    True
+    >>> like_record_numbers(pd.Series(["4471823", "5518204", "6718204", "4902217"]), patients, name="id2")
+    False
+    """
+    if _COUNTED & _words(name.lower().replace("_", " ").replace(".", " ")):
+        return False
+    text = cells.str.strip()
+    filled = text[text != ""]
+    digits = filled.unique()
+    alike = len({len(one) for one in digits}) == 1 and all(map(_RECORD.fullmatch, digits))
+    if len(digits) < _FEWEST or not alike or all(one.endswith("0") for one in digits):
+        return False
+    who = filled.index.to_series() if owners is None else owners[filled.index]
+    pairs = pd.DataFrame({"who": who, "number": filled}).drop_duplicates()
+    return not pairs["who"].duplicated().any() and not pairs["number"].duplicated().any()
 
 
 def _is_long(choice: str) -> bool:
