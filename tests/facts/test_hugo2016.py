@@ -34,6 +34,15 @@ def test_survival_of_one_patient_is_unknown(study: Study) -> None:
     assert patients["os_event"].sum() == 12
 
 
+def test_the_sex_of_one_patient_is_doubted(study: Study) -> None:
+    doubted = study["qc"].query("check == 'sex_by_expression' and concern")
+    assert doubted["patient_id"].tolist() == ["Pt32"]
+    genes = study.cohort["rna"].to_df().loc[doubted["sample_id"].iloc[0]]
+    assert genes["XIST"] > 40  # FPKM
+    assert max(genes["RPS4Y1"], genes["DDX3Y"], genes["USP9Y"]) < 0.5
+    assert study.cohort.patients.loc["Pt32", "sex"] == "male"
+
+
 @pytest.mark.parametrize(("feature", "auc"), [("tis_mean_z", 0.489), ("cyt_mean_log2", 0.418)])
 def test_nothing_to_see(study: Study, feature: str, auc: float) -> None:
     table = study["associations"].query("family == 'pre/objective_response/mann_whitney/primary'")
