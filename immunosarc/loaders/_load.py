@@ -372,6 +372,7 @@ def _provenance(
         "plan": _plain(manifest.plan),
         **({"allowed_columns": sorted(source.gate.passed)} if source.gate.passed else {}),
         **({"lock": _plain(lock)} if lock is not None else {}),
+        **({"simulated": True} if manifest.simulated else {}),
     }
 
 

@@ -31,6 +31,8 @@ class Manifest(ManifestPart):
         For the report and for those who use the data.
     time_unit : {"days", "weeks", "months", "years"}, optional
         Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
+    simulated : bool
+        Whether the numbers were made by a program; every table and figure then says so.
     caveats : list of str
         What a reader of the results has to know.
     patients : PatientsBlock
@@ -56,6 +58,7 @@ class Manifest(ManifestPart):
     license: str = ""
     source: str = ""
     time_unit: TimeUnit | None = None
+    simulated: bool = False
     caveats: list[str] = Field(default_factory=list)
     patients: PatientsBlock = Field(description="a table with file, columns, ...")
     samples: SamplesBlock | None = None

@@ -13,6 +13,7 @@ from immunosarc.schema._assay import (
     unit_problems,
     value_problems,
 )
+from immunosarc.schema._cbioportal import CBIOPORTAL_CODES, CBIOPORTAL_COLUMNS
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
@@ -95,6 +96,8 @@ __all__ = [
     "ASSOCIATION",
     "ATTRIBUTIONS",
     "ATTRITION",
+    "CBIOPORTAL_CODES",
+    "CBIOPORTAL_COLUMNS",
     "CELLS",
     "CELL_OUTPUTS",
     "CHANGE",
