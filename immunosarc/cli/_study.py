@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, SuppressBelow, command_app, progress
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
     from immunosarc.cohort import Cohort
-
-SuppressBelow = Annotated[
-    int | None,
-    typer.Option(
-        min=2,
-        help="Write tables of groups only, without counts of fewer patients than this and without what would give "
-        "them away; no table of single patients, no figure.",
-    ),
-]
 
 __all__ = ["check", "demo", "lock", "run"]
 

@@ -29,8 +29,9 @@ from immunosarc.cohort._assay import (
 from immunosarc.cohort._cbioportal_out import write_study
 from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems
 from immunosarc.cohort._mudata_out import as_mudata, write_h5mu
+from immunosarc.cohort._patient_features import patient_features
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
-from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
+from immunosarc.cohort._words import described, in_lines
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
 
 if TYPE_CHECKING:
@@ -227,54 +228,7 @@ class Cohort:
         >>> cohort.at("pre").per_patient(pd.DataFrame({"cyt": [2.5]}, index=["S1"]))["status"].tolist()
         ['ok', 'no pre sample']
         """
-        timepoint = self._single_timepoint()
-        sample_of = self._sample_of_patient()
-        if len(sample_of) and not features.index.isin(self.samples.index).any():
-            raise CohortError(
-                "none of the feature table's rows is a sample of this cohort "
-                f"(rows: {list(map(str, features.index[:3]))}, samples: {list(self.samples.index[:3])}). "
-                "Index the features by sample_id."
-            )
-        sample = sample_of.reindex(self.patients.index)
-        rows = features.reindex(sample.fillna("").to_numpy())
-        rows.index = self.patients.index
-        scored = sample.isin(features.index)
-        status = pd.Series("ok", index=self.patients.index, dtype="string")
-        status[~scored] = "sample was not measured"
-        status[sample.isna()] = f"no {timepoint} sample"
-        status[scored & rows.isna().all(axis=1)] = "every feature is missing"
-        day = self.samples.get("study_day", pd.Series(np.nan, index=self.samples.index))
-        reserved = pd.DataFrame(
-            {
-                "timepoint": timepoint,
-                "measured_day": day.reindex(sample.fillna("").to_numpy()).to_numpy(dtype=float),
-                "status": status,
-            },
-            index=self.patients.index,
-        )
-        table = schema.PATIENT_FEATURES.check(pd.concat([reserved, rows], axis=1))
-        table.attrs = dict(features.attrs)
-        return table
-
-    def _single_timepoint(self) -> str:
-        found = list(dict.fromkeys(self.samples["timepoint"]))
-        if len(found) == 1:
-            return str(found[0])
-        what = f"samples of {len(found)} timepoints ({', '.join(found)})" if found else "no samples"
-        raise CohortError(f"per_patient needs one timepoint, the cohort has {what}. Use cohort.at('pre').")
-
-    def _sample_of_patient(self) -> pd.Series:
-        owner = self.samples["patient_id"]
-        twice = owner[owner.duplicated(keep=False)]
-        if len(twice):
-            shown = [
-                f"{patient}: {', '.join(twice.index[twice == patient])}" for patient in twice.unique()[:_SHOWN]
-            ]
-            raise CohortError(
-                f"{twice.nunique()} patient(s) have more than one sample here ({'; '.join(shown)}). "
-                "Choose one each with cohort.select(samples=...), or declare a replicate rule in the manifest."
-            )
-        return pd.Series(owner.index.to_numpy(dtype=object), index=owner.to_numpy(dtype=object), dtype=object)
+        return patient_features(self.patients, self.samples, features)
 
     @property
     def pairs(self) -> pd.Index:
@@ -291,29 +245,7 @@ class Cohort:
         DataFrame
             Columns ``part``, ``name``, ``rows``, ``patients``, ``detail``.
         """
-        rows = [
-            ("patients", "patients", len(self.patients), len(self.patients), completeness(self.patients)),
-            (
-                "samples",
-                "samples",
-                len(self.samples),
-                self.samples["patient_id"].nunique(),
-                f"{timepoint_counts(self.samples)}; {len(self.pairs)} pre-on pairs",
-            ),
-        ]
-        rows += [
-            ("tables", name, len(table), table["patient_id"].nunique(), completeness(table))
-            for name, table in self.tables.items()
-        ]
-        rows += [
-            ("assays", name, adata.n_obs, self._patients_of(adata), assay_detail(adata))
-            for name, adata in self.assays.items()
-        ]
-        return pd.DataFrame(rows, columns=["part", "name", "rows", "patients", "detail"])
-
-    def _patients_of(self, adata: anndata.AnnData) -> int:
-        ids = sample_ids(adata)
-        return int(self.samples["patient_id"].reindex(pd.unique(ids)).nunique())
+        return described(self.patients, self.samples, self.tables, assays=self.assays, n_pairs=len(self.pairs))
 
     def equals(self, other: object) -> bool:
         """Return whether another cohort holds the same data, types and provenance."""
@@ -427,14 +359,8 @@ class Cohort:
         )
 
     def __repr__(self) -> str:
-        head = (
-            f"Cohort{self._title()}: {counted(len(self.patients), 'patient')}, "
-            f"{counted(len(self.samples), 'sample')} ({timepoint_counts(self.samples)}), "
-            f"{len(self.pairs)} pre-on pairs"
-        )
-        lines = [f"  {name}: {assay_detail(adata)}" for name, adata in self.assays.items()]
-        lines += [f"  {name}: {counted(len(table), 'row')}" for name, table in self.tables.items()]
-        return "\n".join([head, *lines])
+        title, parts = f"Cohort{self._title()}", (self.patients, self.samples)
+        return in_lines(title, parts, self.tables, assays=self.assays, n_pairs=len(self.pairs))
 
     def _title(self) -> str:
         name = f" {self.provenance['name']}" if "name" in self.provenance else ""
