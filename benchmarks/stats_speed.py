@@ -279,7 +279,8 @@ def riaz_panel(data_root: Path) -> str:
     features, families, tested, loaded = first.split()
     return (
         f"riaz2017: {features} signatures, both timepoints, all endpoints (on treatment from day 60), {families} "
-        f"families, {tested} tests, maxT of 10,000 permutations: {float(spent):.2f} (loading and scoring before: {float(loaded):.2f})"
+        f"families, {tested} tests, maxT of 10,000 permutations: {float(spent):.2f} "
+        f"(loading and scoring before: {float(loaded):.2f})"
     )
 
 
