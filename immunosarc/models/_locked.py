@@ -270,12 +270,10 @@ def _unscaled(fitted: Fitted) -> tuple[float, np.ndarray]:
 
     A log hazard has no zero of its own; this one is that of the mean training patient.
     """
-    steps = fitted.preparation.named_steps
-    scale = steps["scale"]
-    kept = steps["select"].get_support() if "select" in steps else np.ones(len(scale.scale_), dtype=bool)
-    coefficients = np.zeros(len(scale.scale_))
-    coefficients[kept] = fitted.path.coefficients[0] / scale.scale_[kept]
-    return float(fitted.path.intercept[0] - coefficients @ scale.mean_), coefficients
+    made = fitted.preparation
+    coefficients = np.zeros(len(made.spread))
+    coefficients[made.kept] = fitted.path.coefficients[0] / made.spread[made.kept]
+    return float(fitted.path.intercept[0] - coefficients @ made.mean), coefficients
 
 
 def _summary(population: str, event: np.ndarray, fitted: Fitted, honest: Prediction | None) -> dict[str, Any]:
