@@ -1,4 +1,4 @@
-"""Do the predictions of a finished model hold in other patients, and what of it must be fitted anew?"""
+"""A finished model in other patients: do its predictions hold, and what of it must be fitted anew."""
 
 from __future__ import annotations
 

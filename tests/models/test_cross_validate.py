@@ -151,7 +151,7 @@ def test_estimates_are_those_of_the_bootstraps_by_hand():
         1 - ((1 - weight) * (1 - apparent) + weight * out), abs=1e-12
     )
     slopes = [stats.firth_logistic(eta[:, None], event).estimate[0] for eta in boots.linear if np.ptp(eta) > 1e-8]
-    assert found.estimate("calibration_slope", "optimism_corrected") == pytest.approx(np.mean(slopes), abs=1e-8)
+    assert found.estimate("calibration_slope", "optimism_corrected") == pytest.approx(np.median(slopes), abs=1e-8)
     left_out = found.predictions
     assert found.estimate("brier") == pytest.approx(
         np.mean(
