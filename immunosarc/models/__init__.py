@@ -22,6 +22,8 @@ from immunosarc.models._shift import immunogenicity_shift
 from immunosarc.models._strata import effective_sizes
 from immunosarc.models._sweep import sweep_landmarks
 from immunosarc.models._transition import class_probabilities, compare_classes, pair_classes
+from immunosarc.models._transport import transport
+from immunosarc.models._transport_record import Transport
 
 __all__ = [
     "MODELS",
@@ -31,6 +33,7 @@ __all__ = [
     "LockedFeature",
     "LockedModel",
     "Prediction",
+    "Transport",
     "asked",
     "associate",
     "audit_leakage",
@@ -56,6 +59,7 @@ __all__ = [
     "read_model",
     "search_cut_points",
     "sweep_landmarks",
+    "transport",
     "with_resistance",
     "write_model",
 ]

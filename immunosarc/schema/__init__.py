@@ -45,7 +45,15 @@ from immunosarc.schema._endpoint import (
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._multiverse import MULTIVERSE
 from immunosarc.schema._next_trial import NEXT_TRIAL
-from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
+from immunosarc.schema._prediction import (
+    DECISION_CURVE,
+    LEAKAGE,
+    PERFORMANCE,
+    PREDICTED,
+    PREDICTIONS,
+    RISK_GROUPS,
+    TRANSPORT,
+)
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -170,6 +178,7 @@ __all__ = [
     "TOXICITY",
     "TOXICITY_RATES",
     "TRANSITION",
+    "TRANSPORT",
     "TUMOR_CHANGE",
     "UNITS",
     "VARIANTS",

@@ -59,6 +59,7 @@ from immunosarc.stats._prediction import (
     area_under_curve,
     brier,
     concordance,
+    concordance_interval,
     net_benefit,
     optimism,
     point_632_plus,
@@ -71,6 +72,7 @@ from immunosarc.stats._rank_correlation import rank_correlation, rank_correlatio
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._rate import poisson_rate
+from immunosarc.stats._recalibration import Recalibration, recalibration, recalibration_of_hazards
 from immunosarc.stats._restricted_mean import RestrictedMean, restricted_mean
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
@@ -108,6 +110,7 @@ __all__ = [
     "PenalizedPath",
     "Pooled",
     "PredictiveLooks",
+    "Recalibration",
     "ResponseToxicity",
     "RestrictedMean",
     "SingleStage",
@@ -125,6 +128,7 @@ __all__ = [
     "brier",
     "clopper_pearson",
     "concordance",
+    "concordance_interval",
     "confirmation_size",
     "counts_per_million",
     "cox",
@@ -184,6 +188,8 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "recalibration",
+    "recalibration_of_hazards",
     "replication_bayes_factor",
     "response_toxicity_search",
     "restricted_mean",

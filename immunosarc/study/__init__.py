@@ -4,6 +4,7 @@ from immunosarc.study._agreement import Agreement
 from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
+from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
 from immunosarc.study._multiverse import multiverse
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
@@ -26,9 +27,12 @@ __all__ = [
     "checked_cohort",
     "ledger",
     "lock",
+    "lock_signatures",
     "multiverse",
     "plan_for",
     "replicate",
     "run",
+    "score_as_locked",
+    "transport_to",
     "trial_tables",
 ]
