@@ -4,6 +4,7 @@ from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._multiverse import multiverse
+from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
 from immunosarc.study._replicate import Replication, replicate
@@ -13,6 +14,7 @@ from immunosarc.study._trial import trial_tables
 from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
+    "DeclaredPaths",
     "FeatureSpec",
     "Hypothesis",
     "Panel",
