@@ -43,7 +43,7 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._ledger import LEDGER
-from immunosarc.schema._multiverse import MULTIVERSE
+from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
 from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._prediction import (
     DECISION_CURVE,
@@ -138,9 +138,11 @@ __all__ = [
     "MEDICATIONS",
     "MILLION",
     "MULTIVERSE",
+    "MULTIVERSE_CHOICES",
     "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
+    "PATH_DIMENSIONS",
     "PATIENTS",
     "PATIENT_FEATURES",
     "PATIENT_TOXICITY",
@@ -189,6 +191,7 @@ __all__ = [
     "Problem",
     "Table",
     "assay_problems",
+    "choice_text",
     "refuse_response_groups",
     "sample_sums",
     "significant",

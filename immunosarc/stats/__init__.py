@@ -53,7 +53,7 @@ from immunosarc.stats._penalized import (
     penalized_logistic,
 )
 from immunosarc.stats._permutation import permute_within, rank_sum_null
-from immunosarc.stats._pooling import Pooled, pool_effects, replication_bayes_factor
+from immunosarc.stats._pooling import Pooled, PoolingInterval, pool_effects, replication_bayes_factor
 from immunosarc.stats._prediction import (
     NetBenefit,
     area_under_curve,
@@ -109,6 +109,7 @@ __all__ = [
     "Operating",
     "PenalizedPath",
     "Pooled",
+    "PoolingInterval",
     "PredictiveLooks",
     "Recalibration",
     "ResponseToxicity",

@@ -6,6 +6,7 @@ from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
 from immunosarc.study._multiverse import multiverse
+from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
 from immunosarc.study._replicate import Replication, replicate
@@ -16,6 +17,7 @@ from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
     "Agreement",
+    "DeclaredPaths",
     "FeatureSpec",
     "Hypothesis",
     "Panel",
