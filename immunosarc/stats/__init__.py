@@ -23,6 +23,7 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._enrollment import Enrollment, event_probability
 from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
@@ -30,12 +31,12 @@ from immunosarc.stats._fits import Fits
 from immunosarc.stats._graded_scores import graded_scores
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
-    Enrollment,
     OneSampleSize,
     TwoArmSize,
-    event_probability,
     log_rank_lakatos,
+    log_rank_power,
     log_rank_schoenfeld,
+    one_sample_log_rank_power,
     one_sample_log_rank_size,
     one_sample_log_rank_test,
 )
@@ -85,6 +86,8 @@ from immunosarc.stats._simon import (
 )
 from immunosarc.stats._split import log_rank, median_split
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
+from immunosarc.stats._survival_rate import RateStatistic, survival_rate_error, survival_rate_statistic
+from immunosarc.stats._two_arms import TwoArms, two_arm_statistics
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
 from immunosarc.stats._units import (
     counts_per_million,
@@ -112,10 +115,12 @@ __all__ = [
     "PoolingInterval",
     "PredictiveLooks",
     "Recalibration",
+    "RateStatistic",
     "ResponseToxicity",
     "RestrictedMean",
     "SingleStage",
     "TwoArmSize",
+    "TwoArms",
     "TwoStage",
     "TwoStageInference",
     "adjusted_change",
@@ -159,6 +164,7 @@ __all__ = [
     "log_partial_likelihood",
     "log_rank",
     "log_rank_lakatos",
+    "log_rank_power",
     "log_rank_schoenfeld",
     "log_rank_scores",
     "logistic",
@@ -171,6 +177,7 @@ __all__ = [
     "net_benefit",
     "noise_ceiling",
     "normal_scores",
+    "one_sample_log_rank_power",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
     "operating_characteristics",
@@ -202,9 +209,12 @@ __all__ = [
     "simulate_looks",
     "single_stage_search",
     "step_down_maxt",
+    "survival_rate_error",
+    "survival_rate_statistic",
     "tmm_factors",
     "transcripts_per_million",
     "triad_reliability",
+    "two_arm_statistics",
     "two_stage_inference",
     "two_stage_search",
 ]
