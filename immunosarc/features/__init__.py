@@ -5,6 +5,7 @@ from __future__ import annotations
 from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
+from immunosarc.features._imaging_density import by_sample, densities, fractions
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
 from immunosarc.features._normalize import normalize
@@ -28,12 +29,15 @@ __all__ = [
     "Rules",
     "applicability",
     "build_reference",
+    "by_sample",
     "check_units",
     "classify",
     "convert",
     "coverage",
     "deconvolve",
+    "densities",
     "estimate_purity",
+    "fractions",
     "lineage_guard",
     "normalize",
     "panel",

@@ -29,6 +29,8 @@ from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, 
 from immunosarc.loaders._cdisc import first_doses
 from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
+from immunosarc.loaders._imaging import read_imaging
+from immunosarc.loaders._imaging_block import ImagingBlock
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._privacy import Gate
@@ -242,13 +244,18 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
         samples = samples_part(read, patients, replicates, faults)
     tables: dict[str, Part] = {}
     assays = {}
-    for where, block in parsed.blocks.items():
+    for where in parsed.blocks:
         if where[0] == "tables" and where[1] in schema.LONG_TABLES:
             tables |= _long_table(parsed, where, source, faults, patients, samples, first_doses)
-        elif isinstance(block, AssayBlock):
-            assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
-            if assay is not None:
-                assays[where[1]] = assay
+    for where, block in parsed.blocks.items():
+        name, assay = where[-1], None
+        if isinstance(block, AssayBlock):
+            assay = read_assay(name, block, samples, source, faults, rule=rules.get(name))
+        elif isinstance(block, ImagingBlock):
+            fields = tables["fields"].frame if "fields" in tables else None
+            assay = read_imaging(name, block, samples, source, faults, fields=fields)
+        if assay is not None:
+            assays[name] = assay
     if "samples" not in parsed.raw and parsed.raw.get("assays"):
         faults.append(
             Fault(ManifestError, "[samples] is missing; assays need a table that says whose each sample is")
