@@ -53,6 +53,15 @@ from immunosarc.schema._imaging import (
     CellRule,
 )
 from immunosarc.schema._ledger import LEDGER
+from immunosarc.schema._molecular import (
+    ANALYTES,
+    CHANGED_CLONES,
+    CLONOTYPES,
+    LOCI,
+    NEOANTIGENS,
+    REPERTOIRE_OVERLAP,
+    VARIANT_TYPES,
+)
 from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
 from immunosarc.schema._next_trial import NEXT_TRIAL
 from immunosarc.schema._prediction import (
@@ -110,6 +119,7 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
@@ -121,8 +131,10 @@ __all__ = [
     "CELL_OUTPUTS",
     "CELL_UNITS",
     "CHANGE",
+    "CHANGED_CLONES",
     "CLASSES",
     "CLASS_CHANGE",
+    "CLONOTYPES",
     "COHORT_EFFECTS",
     "CONCORDANCE",
     "CONCORDANCE_RANKS",
@@ -147,6 +159,7 @@ __all__ = [
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
+    "LOCI",
     "LOG_LIMIT",
     "LONG_TABLES",
     "LYMPHOID_STRUCTURES",
@@ -154,6 +167,7 @@ __all__ = [
     "MILLION",
     "MULTIVERSE",
     "MULTIVERSE_CHOICES",
+    "NEOANTIGENS",
     "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
@@ -174,8 +188,9 @@ __all__ = [
     "QC",
     "QC_LEVELS",
     "RECIST",
-    "RELIABILITY",
     "REGIONS",
+    "RELIABILITY",
+    "REPERTOIRE_OVERLAP",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
     "RESPONSES",
@@ -201,6 +216,7 @@ __all__ = [
     "TUMOR_CHANGE",
     "UNITS",
     "VARIANTS",
+    "VARIANT_TYPES",
     "VISIT_RESPONSES",
     "WITHOUT_COHORT",
     "CellRule",

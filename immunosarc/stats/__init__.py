@@ -7,6 +7,7 @@ from immunosarc.stats._ancova import ancova
 from immunosarc.stats._attenuation import disattenuate, normal_scores, triad_reliability
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._clone_shift import CloneOverlap, clone_overlap, clone_shift
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
     cumulative_incidence,
@@ -23,6 +24,14 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._diversity import (
+    Diversity,
+    diversity,
+    rarefied_diversity,
+    rarefied_richness,
+    rarefied_shannon,
+    subsample,
+)
 from immunosarc.stats._enrollment import Enrollment, event_probability
 from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
@@ -99,7 +108,9 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "AdjustedChange",
+    "CloneOverlap",
     "CumulativeIncidence",
+    "Diversity",
     "Enrollment",
     "Fits",
     "HazardDrift",
@@ -114,8 +125,8 @@ __all__ = [
     "Pooled",
     "PoolingInterval",
     "PredictiveLooks",
-    "Recalibration",
     "RateStatistic",
+    "Recalibration",
     "ResponseToxicity",
     "RestrictedMean",
     "SingleStage",
@@ -132,6 +143,8 @@ __all__ = [
     "benjamini_hochberg",
     "binomial_p_greater",
     "brier",
+    "clone_overlap",
+    "clone_shift",
     "clopper_pearson",
     "concordance",
     "concordance_interval",
@@ -146,6 +159,7 @@ __all__ = [
     "detectable_rank_correlation",
     "disattenuate",
     "discovery_errors",
+    "diversity",
     "entry_scores",
     "event_probability",
     "firth_cox",
@@ -196,6 +210,9 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "rarefied_diversity",
+    "rarefied_richness",
+    "rarefied_shannon",
     "recalibration",
     "recalibration_of_hazards",
     "replication_bayes_factor",
@@ -209,6 +226,7 @@ __all__ = [
     "simulate_looks",
     "single_stage_search",
     "step_down_maxt",
+    "subsample",
     "survival_rate_error",
     "survival_rate_statistic",
     "tmm_factors",
