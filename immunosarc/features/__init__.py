@@ -8,6 +8,7 @@ from immunosarc.features._changed_clones import changed_clones, clonal_expansion
 from immunosarc.features._circulating_dna import circulating_dna, ctdna_clearance
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
+from immunosarc.features._imaging_density import by_sample, densities, fractions
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
 from immunosarc.features._mutations import neoantigen_burden, tumor_mutational_burden
@@ -37,6 +38,7 @@ __all__ = [
     "alterations",
     "applicability",
     "build_reference",
+    "by_sample",
     "changed_clones",
     "check_units",
     "circulating_dna",
@@ -46,7 +48,9 @@ __all__ = [
     "coverage",
     "ctdna_clearance",
     "deconvolve",
+    "densities",
     "estimate_purity",
+    "fractions",
     "gene_alterations",
     "lineage_guard",
     "neoantigen_burden",

@@ -29,6 +29,8 @@ from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, 
 from immunosarc.loaders._cdisc import first_doses
 from immunosarc.loaders._clinical import Part, joined, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
+from immunosarc.loaders._imaging import read_imaging
+from immunosarc.loaders._imaging_block import ImagingBlock
 from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._long_table import read_long_table
 from immunosarc.loaders._maf import with_callable_size
@@ -256,10 +258,15 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
                 time_unit=_time_unit(parsed),
                 first_doses=first_doses,
             )
-        elif isinstance(block, AssayBlock):
-            assay = read_assay(where[1], block, samples, source, faults, rule=rules.get(where[1]))
-            if assay is not None:
-                assays[where[1]] = assay
+    for where, block in parsed.blocks.items():
+        name, assay = where[-1], None
+        if isinstance(block, AssayBlock):
+            assay = read_assay(name, block, samples, source, faults, rule=rules.get(name))
+        elif isinstance(block, ImagingBlock):
+            fields = tables["fields"].frame if "fields" in tables else None
+            assay = read_imaging(name, block, samples, source, faults, fields=fields)
+        if assay is not None:
+            assays[name] = assay
     variants = parsed.blocks.get(("tables", "variants"))
     if isinstance(variants, LongTableBlock) and variants.callable_mb and samples and "variants" in tables:
         samples = with_callable_size(samples, tables["variants"], variants.callable_mb, faults)
@@ -366,6 +373,7 @@ def _provenance(
         "plan": _plain(manifest.plan),
         **({"allowed_columns": sorted(source.gate.passed)} if source.gate.passed else {}),
         **({"lock": _plain(lock)} if lock is not None else {}),
+        **({"simulated": True} if manifest.simulated else {}),
     }
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._clinical import Part
 from immunosarc.loaders._fault import Fault
@@ -17,20 +18,9 @@ from immunosarc.loaders._table import read_header
 
 __all__ = ["MAF_COLUMNS", "completed_maf", "with_callable_size"]
 
+_ALSO = {"protein_change": ("Protein_Change",), "position": ("Start_position",)}
 MAF_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "sample_id": ("Tumor_Sample_Barcode",),
-        "gene": ("Hugo_Symbol",),
-        "consequence": ("Variant_Classification",),
-        "protein_change": ("HGVSp_Short", "Protein_Change"),
-        "chromosome": ("Chromosome",),
-        "position": ("Start_Position", "Start_position"),
-        "reference_allele": ("Reference_Allele",),
-        "alternate_allele": ("Tumor_Seq_Allele2",),
-        "alternate_reads": ("t_alt_count",),
-        "reference_reads": ("t_ref_count",),
-        "variant_type": ("Variant_Type",),
-    }
+    {ours: (name, *_ALSO.get(ours, ())) for ours, name in schema.CBIOPORTAL_COLUMNS["variants"].items()}
 )
 """Our name -> names in a MAF; the first that the file has is read."""
 
