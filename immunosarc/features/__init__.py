@@ -11,6 +11,7 @@ from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._imaging_density import by_sample, densities, fractions
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
+from immunosarc.features._molecular import MOLECULAR, molecular, molecular_problems
 from immunosarc.features._mutations import neoantigen_burden, tumor_mutational_burden
 from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
@@ -30,6 +31,7 @@ from immunosarc.features._units import convert
 __all__ = [
     "ALTERED_GENES",
     "DECONVOLUTION",
+    "MOLECULAR",
     "SCORING",
     "CellProfiles",
     "Population",
@@ -53,6 +55,8 @@ __all__ = [
     "fractions",
     "gene_alterations",
     "lineage_guard",
+    "molecular",
+    "molecular_problems",
     "neoantigen_burden",
     "normalize",
     "panel",

@@ -6,6 +6,7 @@ from immunosarc.plots._concordance import concordance
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
+from immunosarc.plots._oncoprint import oncoprint
 from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._prediction import calibration, decision_curve
 from immunosarc.plots._rates import rates
@@ -51,6 +52,7 @@ __all__ = [
     "kaplan_meier",
     "measure",
     "number_text",
+    "oncoprint",
     "p_text",
     "paired_change",
     "percent_text",
