@@ -13,6 +13,7 @@ from immunosarc.catalog._supplied import supply_inputs
 from immunosarc.catalog._tables import (
     SarcomaReference,
     histologies,
+    load_cell_markers,
     load_evidence,
     load_gene_aliases,
     load_lineage_conflicts,
@@ -27,6 +28,7 @@ __all__ = [
     "Signatures",
     "as_signatures",
     "histologies",
+    "load_cell_markers",
     "load_evidence",
     "load_gene_aliases",
     "load_lineage_conflicts",

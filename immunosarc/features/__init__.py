@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from immunosarc.features._applicability import applicability
+from immunosarc.features._cell_matrix import CellMatrix, open_cells
+from immunosarc.features._cell_profile import CellProfile, profile_cells
+from immunosarc.features._cell_tables import (
+    CELL_STATES,
+    cell_composition,
+    cell_quality,
+    cell_states,
+    pseudobulk,
+)
+from immunosarc.features._cell_types import CellReference, MarkerPanel, build_cell_reference, marker_panel
 from immunosarc.features._changed_clones import changed_clones, clonal_expansion
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
@@ -24,15 +34,24 @@ from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
 
 __all__ = [
+    "CELL_STATES",
     "DECONVOLUTION",
     "SCORING",
+    "CellMatrix",
+    "CellProfile",
     "CellProfiles",
+    "CellReference",
+    "MarkerPanel",
     "Population",
     "Reference",
     "Rules",
     "applicability",
+    "build_cell_reference",
     "build_reference",
     "by_sample",
+    "cell_composition",
+    "cell_quality",
+    "cell_states",
     "changed_clones",
     "check_units",
     "classify",
@@ -44,10 +63,14 @@ __all__ = [
     "estimate_purity",
     "fractions",
     "lineage_guard",
+    "marker_panel",
     "normalize",
+    "open_cells",
     "panel",
     "place",
     "placed_change",
+    "profile_cells",
+    "pseudobulk",
     "qc",
     "read_cell_profiles",
     "read_reference",

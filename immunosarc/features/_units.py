@@ -33,12 +33,21 @@ _STEPS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("tpm", "log2_tpm"): log2_plus_one,
     ("fpkm", "log2_fpkm"): log2_plus_one,
     ("rsem_normalized", "log2_rsem_normalized"): log2_plus_one,
+    ("log1p_cp10k", "log2_cpm"): lambda logs: log2_plus_one(_cpm_of_log1p(logs)),
 }
 _SCORED_AS = {unit: to for unit, to in _STEPS if to.startswith("log2")}
 _WITH_LENGTHS = (("counts", "tpm"), ("counts", "log2_tpm"))
 _WITH_FACTORS = (("counts", "cpm"), ("counts", "log2_cpm"))
 LIBRARY_SIZES = ("total", "tmm")
 _PER_LENGTH = ("tpm", "fpkm")
+
+
+def _cpm_of_log1p(logs: Any) -> Any:
+    if sparse.issparse(logs):
+        linear = logs.astype(np.float64)
+        linear.data = np.expm1(linear.data) * 100.0
+        return linear
+    return np.expm1(np.asarray(logs, dtype=np.float64)) * 100.0
 
 
 def convert(

@@ -102,6 +102,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
+from immunosarc.schema._single_cell import CELL_QUALITY
 from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
@@ -129,6 +130,7 @@ __all__ = [
     "CBIOPORTAL_COLUMNS",
     "CELLS",
     "CELL_OUTPUTS",
+    "CELL_QUALITY",
     "CELL_UNITS",
     "CHANGE",
     "CHANGED_CLONES",
