@@ -87,6 +87,9 @@ class Plan(Frozen):
         Family-wise error; intervals have level 1 - alpha.
     min_coverage : float
         Share of a signature's genes that must be in the assay.
+    fractions : {"quantiseq", "nnls"}
+        How fractions of cell types are found where the assay has ``cell_profiles``; they are described, not
+        tested.
     n_permutations : int
         Permutations for maxT; with fewer than 20 no p could fall below .05.
     per_sd : bool
@@ -126,6 +129,7 @@ class Plan(Frozen):
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
+    fractions: Literal["quantiseq", "nnls"] = "quantiseq"
     n_permutations: int = Field(default=10_000, ge=20)
     per_sd: bool = True
     concordance: tuple[Agreement, ...] = ()
