@@ -70,8 +70,8 @@ class Workers:
             return future.result()
         except (CancelledError, KilledWorker) as failure:
             raise ImmunosarcError(
-                f"the cluster gave up a task ({type(failure).__name__}): workers died while they had it, most often "
-                "for want of memory; give each worker more, or use fewer of them"
+                f"the cluster gave up a task ({type(failure).__name__}): workers died while they had it, most "
+                "often for want of memory; give each worker more, or use fewer of them"
             ) from failure
 
 
@@ -132,8 +132,8 @@ def _cluster(jobs: int, scheduler: str | None) -> Iterator[Any]:
         client = Client(scheduler, timeout="10s")  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as failure:
         raise ImmunosarcError(
-            f"no dask scheduler answers at {scheduler!r} ({type(failure).__name__}); start one with `dask scheduler` "
-            "and give the address that it prints, as in tcp://host:8786"
+            f"no dask scheduler answers at {scheduler!r} ({type(failure).__name__}); start one with "
+            "`dask scheduler` and give the address that it prints, as in tcp://host:8786"
         ) from failure
     with client:
         yield client

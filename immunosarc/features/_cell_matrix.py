@@ -191,13 +191,14 @@ def _sparse(group: Any) -> Any:
 
 
 def _layers(file: Any) -> list[str]:
-    return [f"layers/{name}" for name in (file["layers"] if "layers" in file else ())]
+    return [f"layers/{name}" for name in file.get("layers", ())]
 
 
 def _check(obs: pd.DataFrame, genes: pd.Index, sample_column: str) -> None:
     if sample_column not in obs:
         raise SchemaError(
-            f"cells need the column {sample_column!r}: whose each cell is.{did_you_mean(sample_column, obs.columns)}"
+            f"cells need the column {sample_column!r}: whose each cell is."
+            f"{did_you_mean(sample_column, obs.columns)}"
         )
     if obs[sample_column].isna().any():
         raise SchemaError(f"{int(obs[sample_column].isna().sum())} cells have no {sample_column}; fill it in")
