@@ -85,6 +85,7 @@ from immunosarc.stats._survival import KaplanMeier, kaplan_meier
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
 from immunosarc.stats._units import (
     counts_per_million,
+    exp2_minus_one,
     log2_plus_one,
     log_cpm,
     tmm_factors,
@@ -136,6 +137,7 @@ __all__ = [
     "discovery_errors",
     "entry_scores",
     "event_probability",
+    "exp2_minus_one",
     "firth_cox",
     "firth_logistic",
     "fisher_exact",
