@@ -15,6 +15,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _associate,
     _stratify,
     _design,
+    _design_survival,
 )
 from immunosarc.cli._app import app, main
 

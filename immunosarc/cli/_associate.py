@@ -52,6 +52,10 @@ def associate(
     landmark_day: Annotated[
         int | None, typer.Option(help="Study day on which the clock restarts; for samples on treatment.")
     ] = None,
+    alternative: Annotated[
+        str,
+        typer.Option(help="two-sided; or greater, less: only high (low) values that go with the event count."),
+    ] = "two-sided",
     per_sd: Annotated[bool, typer.Option("--per-sd", help="Ratios per standard deviation.")] = False,
     alpha: Annotated[float, typer.Option(help="Family-wise error; intervals have level 1 - alpha.")] = 0.05,
     permutations: Annotated[int, typer.Option(min=20, help="Permutations for p maxT.")] = 10_000,
@@ -76,6 +80,7 @@ def associate(
             "covariates": _columns(known, covariate, "--covariate"),
             "strata": _columns(known, strata, "--strata"),
             "landmark_day": landmark_day,
+            "alternative": alternative,
             "panel": features.stem,
             "alpha": alpha,
             "n_permutations": permutations,

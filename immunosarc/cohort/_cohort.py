@@ -205,7 +205,8 @@ class Cohort:
         Parameters
         ----------
         features : DataFrame of shape (n_samples, n_features)
-            Indexed by sample id, numeric; samples outside this cohort are ignored.
+            Indexed by sample id, numeric; samples outside this cohort are ignored. A text column
+            ``status`` says why a sample has no values.
 
         Returns
         -------

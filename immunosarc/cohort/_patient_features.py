@@ -24,14 +24,15 @@ def patient_features(patients: pd.DataFrame, samples: pd.DataFrame, features: pd
             "Index the features by sample_id."
         )
     sample = sample_of.reindex(patients.index)
-    rows = features.reindex(sample.fillna("").to_numpy())
+    rows = features.drop(columns="status", errors="ignore").reindex(sample.fillna("").to_numpy())
     rows.index = patients.index
+    reasons = features.get("status", pd.Series(dtype="string")).reindex(sample.fillna("").to_numpy())
     day = samples.get("study_day", pd.Series(np.nan, index=samples.index))
     reserved = pd.DataFrame(
         {
             "timepoint": timepoint,
             "measured_day": day.reindex(sample.fillna("").to_numpy()).to_numpy(dtype=float),
-            "status": _status(sample, rows, measured=sample.isin(features.index), timepoint=timepoint),
+            "status": _status(sample, rows, reasons, measured=sample.isin(features.index), timepoint=timepoint),
         },
         index=patients.index,
     )
@@ -40,12 +41,16 @@ def patient_features(patients: pd.DataFrame, samples: pd.DataFrame, features: pd
     return table
 
 
-def _status(sample: pd.Series, rows: pd.DataFrame, *, measured: pd.Series, timepoint: str) -> pd.Series:
+def _status(
+    sample: pd.Series, rows: pd.DataFrame, reasons: pd.Series, *, measured: pd.Series, timepoint: str
+) -> pd.Series:
     status = pd.Series("ok", index=sample.index, dtype="string")
     status[~measured] = "sample was not measured"
     status[sample.isna()] = f"no {timepoint} sample"
-    status[measured & rows.isna().all(axis=1)] = "every feature is missing"
-    return status
+    empty = measured & rows.isna().all(axis=1)
+    status[empty] = "every feature is missing"
+    own = reasons.set_axis(sample.index).astype("string")
+    return status.mask(empty & (own != "ok").fillna(False), own)
 
 
 def _single_timepoint(samples: pd.DataFrame) -> str:

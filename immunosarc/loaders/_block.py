@@ -15,6 +15,7 @@ from immunosarc.loaders._blocks import TableBlock, TimeUnit
 from immunosarc.loaders._cdisc_block import completed_block
 from immunosarc.loaders._cells import ColumnPlan, naming_faults, read_cells, value_problem
 from immunosarc.loaders._days import in_study_days
+from immunosarc.loaders._distinct import distinct_rows
 from immunosarc.loaders._fault import Fault, in_lines, listed
 from immunosarc.loaders._redcap import decoded
 from immunosarc.loaders._rows import kept_rows
@@ -86,7 +87,7 @@ def read_block(
     other mistakes and not the same ones again.
     """
     text = source.open(block, where, faults)
-    raw = read_table(text, faults) if text else None
+    raw = (distinct_rows(text, block, faults) if block.distinct else read_table(text, faults)) if text else None
     if raw is not None and block.dictionary is not None:
         raw = decoded(raw, block, source, faults, where=where)
     if raw is None:

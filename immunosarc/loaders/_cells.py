@@ -15,7 +15,7 @@ from immunosarc import schema
 from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
 from immunosarc.loaders._fault import Fault, few, in_lines
 from immunosarc.loaders._privacy import Gate, holds_free_text, one_of_its_own, revealing
-from immunosarc.loaders._rules import RULES, Rule
+from immunosarc.loaders._rules import RULES, Rule, image_name
 
 __all__ = ["ColumnPlan", "naming_faults", "parse_number", "read_cells", "value_problem"]
 
@@ -156,7 +156,8 @@ def _no_answer(plan: ColumnPlan, text: str) -> tuple[type[ImmunosarcError], str]
 def _privacy_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[Fault]) -> pd.Series:
     """Mark the cells that may name a person, unless the user lets the column through."""
     wrong = pd.Series(False, index=cells.index)
-    for found, what in revealing(cells, are_ids=plan.is_id, open_text=plan.is_open):
+    shown = cells.map(image_name) if plan.rule is RULES["image_name"] else cells
+    for found, what in revealing(shown, are_ids=plan.is_id, open_text=plan.is_open):
         if found.any() and not plan.gate.lets(plan.source):
             at = f"{file} {in_lines(cells.index[found])}, column {plan.source!r}"
             faults.append(Fault(PrivacyError, f"{at}: {what}"))

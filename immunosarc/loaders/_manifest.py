@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from immunosarc.loaders._assay_block import AssayBlock
-from immunosarc.loaders._blocks import ManifestPart, PatientsBlock, SamplesBlock, TableBlock, TimeUnit
+from immunosarc.loaders._blocks import ManifestPart, PatientsBlock, SamplesBlock, TimeUnit
+from immunosarc.loaders._imaging_block import ImagingBlock, is_imaging
+from immunosarc.loaders._long_block import LongTableBlock
 
-__all__ = ["Manifest"]
+__all__ = ["ASSAY_KINDS", "AnyAssay", "Manifest", "assay_kind"]
+
+ASSAY_KINDS: Mapping[str, type[AssayBlock] | type[ImagingBlock]] = {
+    "measured": AssayBlock,
+    "imaging": ImagingBlock,
+}
+"""The blocks of [assays]: a table of measurements, or the cells of images."""
+
+
+def assay_kind(value: Any) -> str:
+    """Return which block an entry of [assays] is, by its ``format``."""
+    return "imaging" if is_imaging(value) else "measured"
+
+
+AnyAssay = Annotated[
+    Annotated[AssayBlock, Tag("measured")] | Annotated[ImagingBlock, Tag("imaging")], Discriminator(assay_kind)
+]
 
 
 def _assay_names(value: dict[str, Any]) -> dict[str, Any]:
@@ -38,9 +57,9 @@ class Manifest(ManifestPart):
     patients : PatientsBlock
     samples : SamplesBlock, optional
         The clinical tables; ``samples`` is needed for assays.
-    assays : dict of str to AssayBlock
+    assays : dict of str to AssayBlock or ImagingBlock
         Measurements, by the name they get in the cohort.
-    tables : dict of str to TableBlock
+    tables : dict of str to LongTableBlock
         Long tables, by the names of ``schema.LONG_TABLES``.
     plan : dict
         The analysis plan, kept as it is.
@@ -62,6 +81,6 @@ class Manifest(ManifestPart):
     caveats: list[str] = Field(default_factory=list)
     patients: PatientsBlock = Field(description="a table with file, columns, ...")
     samples: SamplesBlock | None = None
-    assays: Annotated[dict[str, AssayBlock], AfterValidator(_assay_names)] = Field(default_factory=dict)
-    tables: dict[str, TableBlock] = Field(default_factory=dict)
+    assays: Annotated[dict[str, AnyAssay], AfterValidator(_assay_names)] = Field(default_factory=dict)
+    tables: dict[str, LongTableBlock] = Field(default_factory=dict)
     plan: dict[str, Any] = Field(default_factory=dict)

@@ -37,6 +37,7 @@ CBIOPORTAL_COLUMNS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "alternate_allele": "Tumor_Seq_Allele2",
             "alternate_reads": "t_alt_count",
             "reference_reads": "t_ref_count",
+            "variant_type": "Variant_Type",
         },
     }
 )
