@@ -100,6 +100,7 @@ from immunosarc.stats._two_arms import TwoArms, two_arm_statistics
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
 from immunosarc.stats._units import (
     counts_per_million,
+    exp2_minus_one,
     log2_plus_one,
     log_cpm,
     tmm_factors,
@@ -162,6 +163,7 @@ __all__ = [
     "diversity",
     "entry_scores",
     "event_probability",
+    "exp2_minus_one",
     "firth_cox",
     "firth_logistic",
     "fisher_exact",
