@@ -192,8 +192,8 @@ def familywise_errors_with_a_covariate(simulations: int, seed: int) -> Iterator[
     """Share of panels of 25 features with any maxT p <= 0.05, all driven by a covariate that drives the outcome.
 
     Naive: the panel's rank sums or log-rank scores without it. Honest: residuals of the covariate's own model.
-    Limit: residuals can be dealt out as long as the spread of the features is the same whatever the covariate; here
-    it grows with it, e-fold in two standard deviations.
+    Limit: residuals can be dealt out as long as the spread of the features is the same whatever the covariate;
+    here it grows with it, e-fold in two standard deviations.
     """
     for n in SIZES:
         found = np.zeros((5, simulations), dtype=bool)
@@ -451,7 +451,7 @@ def table(simulations: int, seed: int) -> str:
         "",
         f"Made by `python benchmarks/calibrate.py --simulations {simulations} --seed {seed}`.",
         "The error is the Monte-Carlo standard error of the simulated share.",
-        "Family-wise errors of signatures and immortal time: four times as many simulations; with a covariate three.",
+        "Family-wise errors of signatures and immortal time: four times as many simulations; with a covariate 3.",
     ]
     for title, section in SECTIONS.items():
         lines += ["", f"## {title}", "", "| what | promised | simulated | error |", "|---|---|---|---|"]
