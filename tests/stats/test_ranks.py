@@ -305,3 +305,9 @@ def test_a_stratum_with_one_class_does_not_count_toward_enough_patients():
     fits = mann_whitney(np.random.default_rng(2).normal(size=(12, 1)), group, strata=strata)
     assert fits.status.tolist() == ["needs 2 patients per group in strata that hold both groups, has 1 and 6"]
     assert (fits.n[0], fits.n_events[0]) == (12, 6)
+
+
+def test_a_feature_that_varies_only_where_there_is_one_class_is_constant():
+    group, strata = np.repeat([True, True, False], [5, 3, 4]), np.repeat([0, 1], [5, 7])
+    values = np.r_[np.arange(5.0), np.ones(7)][:, None]
+    assert mann_whitney(values, group, strata=strata).status.tolist() == ["constant feature"]
