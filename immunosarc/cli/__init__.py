@@ -13,6 +13,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _classify,
     _associate,
     _stratify,
+    _predict,
     _design,
 )
 from immunosarc.cli._app import app, main

@@ -11,7 +11,10 @@ from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, comm
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from immunosarc.cohort import Cohort
+    from immunosarc.models import LockedModel
 
 SuppressBelow = Annotated[
     int | None,
@@ -20,6 +23,11 @@ SuppressBelow = Annotated[
         help="Write tables of groups only, without counts of fewer patients than this and without what would give "
         "them away; no table of single patients, no figure.",
     ),
+]
+
+LockedModelFile = Annotated[
+    list[Path] | None,
+    typer.Option(help="A model locked on another cohort (`immunosarc predict lock`), to be tried on this one."),
 ]
 
 __all__ = ["check", "demo", "lock", "run"]
@@ -46,19 +54,29 @@ def run(
     seed: Seed = 0,
     allow_column: AllowColumn = None,
     suppress_below: SuppressBelow = None,
+    locked_model: LockedModelFile = None,
 ) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
+        locked = [ims.models.read_model(one) for one in locked_model or ()]
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
-        _main_job(cohort, out, seed, suppress_below=suppress_below)
+        _main_job(cohort, out, seed, suppress_below=suppress_below, locked_models=locked)
 
 
-def _main_job(cohort: Cohort, out: Path, seed: int, *, suppress_below: int | None = None) -> None:
+def _main_job(
+    cohort: Cohort,
+    out: Path,
+    seed: int,
+    *,
+    suppress_below: int | None = None,
+    locked_models: Sequence[LockedModel] = (),
+) -> None:
     import immunosarc as ims
 
-    folder = ims.report.write(ims.run(cohort, seed=seed), out, suppress_below=suppress_below)
+    study = ims.run(cohort, locked_models=locked_models, seed=seed)
+    folder = ims.report.write(study, out, suppress_below=suppress_below)
     typer.echo(f"{folder / ('report.html' if suppress_below is None else 'tables')}")
 
 

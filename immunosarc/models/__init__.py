@@ -7,6 +7,7 @@ from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_
 from immunosarc.models._composition import compare_composition
 from immunosarc.models._course import compare_course
 from immunosarc.models._cross_validate import cross_validate
+from immunosarc.models._cross_validate_gate import ModelGate, model_gate
 from immunosarc.models._cross_validate_pipeline import PREDICTORS
 from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._cut_point import search_cut_points
@@ -30,6 +31,7 @@ __all__ = [
     "RESPONSE_GROUPS",
     "LockedFeature",
     "LockedModel",
+    "ModelGate",
     "Prediction",
     "Transport",
     "asked",
@@ -50,6 +52,7 @@ __all__ = [
     "landmark_flow",
     "leave_one_group_out",
     "lock_model",
+    "model_gate",
     "pair_classes",
     "pair_timepoints",
     "progression_incidence",

@@ -6,7 +6,7 @@ from immunosarc.study._lock import lock
 from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
 from immunosarc.study._multiverse import multiverse
 from immunosarc.study._plan import Plan, plan_for
-from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
+from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel, PredictionQuestion
 from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
@@ -18,6 +18,7 @@ __all__ = [
     "Hypothesis",
     "Panel",
     "Plan",
+    "PredictionQuestion",
     "Replication",
     "Study",
     "TwoStage",

@@ -15,7 +15,15 @@ from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._population import exclusion_problems
-from immunosarc.study._questions import FeatureSpec, Frozen, Hypothesis, Panel, PlannedTest
+from immunosarc.study._prediction import question_problems
+from immunosarc.study._questions import (
+    FeatureSpec,
+    Frozen,
+    Hypothesis,
+    Panel,
+    PlannedTest,
+    PredictionQuestion,
+)
 from immunosarc.study._tissue import repeated_biopsies
 from immunosarc.study._two_stage import TwoStage
 
@@ -45,6 +53,9 @@ class Plan(Frozen):
         The features.
     hypotheses : tuple of Hypothesis
         The pre-stated questions.
+    prediction : PredictionQuestion, optional
+        What is predicted from what, ``{ features = ["cyt_mean_log2"], endpoint = "objective_response" }``: then
+        cross-validated and audited for leaks. Without it the report says only whether there is enough data.
     timepoints : tuple of str
         When features are associated with outcome.
     endpoints : tuple of str
@@ -98,6 +109,7 @@ class Plan(Frozen):
     assay: str = "rna"
     panels: tuple[Panel, ...] = (_PRIMARY, _CATALOG)
     hypotheses: tuple[Hypothesis, ...] = ()
+    prediction: PredictionQuestion | None = None
     timepoints: tuple[str, ...] = ("pre", "on")
     endpoints: tuple[str, ...] = ("objective_response", "pfs6", "pfs", "os")
     binary_models: tuple[str, ...] = ("mann_whitney", "firth_logistic")
@@ -181,6 +193,7 @@ class Plan(Frozen):
     def problems(self, cohort: Cohort | None = None) -> list[str]:
         """Return every name in the plan that no registry, catalog or cohort knows."""
         found = [*self._panel_problems(), *self._test_problems(), *self._hypothesis_problems()]
+        found += question_problems(self)
         return found + (self._cohort_problems(cohort) if cohort is not None else [])
 
     def _panel_problems(self) -> list[str]:
@@ -360,6 +373,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     inside: dict[str, type[BaseModel]] = {
         "panels": Panel,
         "hypotheses": Hypothesis,
+        "prediction": PredictionQuestion,
         "features": FeatureSpec,
         "two_stage": TwoStage,
     }
