@@ -43,6 +43,7 @@ def lock(
     method: Annotated[str, typer.Option(help="A single-sample scoring method.")] = "singscore",
     timepoint: Annotated[str, typer.Option(help="When the samples were taken.")] = "pre",
     landmark_day: Annotated[int | None, typer.Option(help="Day from which the endpoint counts.")] = None,
+    n_bootstrap: Annotated[int, typer.Option(min=0, help="Bootstraps of the cross-validation.")] = 200,
     data_root: DataRoot = None,
     assay: Assay = "rna",
     platform: _Platform = None,
@@ -69,6 +70,7 @@ def lock(
             landmark_day=landmark_day,
             assay=assay,
             platform=platform,
+            n_bootstrap=n_bootstrap,
             seed=seed,
         )
         written = ims.models.write_model(locked, model_file)

@@ -55,7 +55,7 @@ def calibration(groups: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _beside(i: int, n: int, point: tuple[float, float, float]) -> dict[str, Any]:
-    """The first label to the left, the last to the right, others above their bar: close points do not hide them."""
+    """The first label to the left, the last to the right, others above their bar: close points stay legible."""
     place, share, top = point
     offset = {"textcoords": "offset points"}
     if i == n - 1:

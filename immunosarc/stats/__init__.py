@@ -6,6 +6,12 @@ from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._censored_prediction import (
+    CensoredBrier,
+    baseline_survival,
+    brier_censored,
+    net_benefit_censored,
+)
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
     cumulative_incidence,
@@ -95,6 +101,7 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "AdjustedChange",
+    "CensoredBrier",
     "CumulativeIncidence",
     "Enrollment",
     "Fits",
@@ -122,9 +129,11 @@ __all__ = [
     "area_under_curve",
     "auc_as_log_odds_ratio",
     "auc_null_error",
+    "baseline_survival",
     "benjamini_hochberg",
     "binomial_p_greater",
     "brier",
+    "brier_censored",
     "clopper_pearson",
     "concordance",
     "concordance_interval",
@@ -166,6 +175,7 @@ __all__ = [
     "maximally_selected",
     "median_split",
     "net_benefit",
+    "net_benefit_censored",
     "noise_ceiling",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
