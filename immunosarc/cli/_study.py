@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, SuppressBelow, command_app, progress
+from immunosarc.cli._plan_file import plan_part, plan_with
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
     from immunosarc.cohort import Cohort
     from immunosarc.models import LockedModel
+    from immunosarc.study import Plan
 
-SuppressBelow = Annotated[
-    int | None,
+Multiverse = Annotated[
+    Path | None,
     typer.Option(
-        min=2,
-        help="Write tables of groups only, without counts of fewer patients than this and without what would give "
-        "them away; no table of single patients, no figure.",
+        help="TOML file with a table [multiverse] (or [plan.multiverse]): one question along every declared path. "
+        "It becomes part of the plan, so that an earlier lock reads as a deviation."
     ),
 ]
 
@@ -55,6 +56,7 @@ def run(
     allow_column: AllowColumn = None,
     suppress_below: SuppressBelow = None,
     locked_model: LockedModelFile = None,
+    multiverse: Multiverse = None,
 ) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
@@ -62,7 +64,8 @@ def run(
 
         locked = [ims.models.read_model(one) for one in locked_model or ()]
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
-        _main_job(cohort, out, seed, suppress_below=suppress_below, locked_models=locked)
+        plan = None if multiverse is None else plan_with(cohort, multiverse=plan_part(multiverse, "multiverse"))
+        _main_job(cohort, out, seed, plan=plan, suppress_below=suppress_below, locked_models=locked)
 
 
 def _main_job(
@@ -70,12 +73,13 @@ def _main_job(
     out: Path,
     seed: int,
     *,
+    plan: Plan | None = None,
     suppress_below: int | None = None,
     locked_models: Sequence[LockedModel] = (),
 ) -> None:
     import immunosarc as ims
 
-    study = ims.run(cohort, locked_models=locked_models, seed=seed)
+    study = ims.run(cohort, plan, locked_models=locked_models, seed=seed)
     folder = ims.report.write(study, out, suppress_below=suppress_below)
     typer.echo(f"{folder / ('report.html' if suppress_below is None else 'tables')}")
 

@@ -5,6 +5,7 @@ from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
+from immunosarc.models._concordance import Concordance, concordance
 from immunosarc.models._course import compare_course
 from immunosarc.models._cross_validate import cross_validate
 from immunosarc.models._cross_validate_gate import ModelGate, model_gate
@@ -29,6 +30,7 @@ __all__ = [
     "MODELS",
     "PREDICTORS",
     "RESPONSE_GROUPS",
+    "Concordance",
     "LockedFeature",
     "LockedModel",
     "ModelGate",
@@ -44,6 +46,7 @@ __all__ = [
     "compare_composition",
     "compare_course",
     "compare_timepoints",
+    "concordance",
     "cross_validate",
     "detectability",
     "effective_sizes",

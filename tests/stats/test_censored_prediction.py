@@ -60,6 +60,16 @@ def test_with_censoring_it_is_the_sum_over_patients():
     assert found.of_the_curve == pytest.approx(whole * (1 - whole), abs=1e-10)
 
 
+def test_it_is_that_of_scikit_survival():
+    """Its version 0.28.0 (sksurv.metrics.brier_score) on the same 60 patients, without ties."""
+    rng = np.random.default_rng(5)
+    risk = rng.random(60)
+    happens, leaves = rng.exponential(8 * (1.2 - risk)), rng.exponential(10, 60)
+    time, event = np.minimum(happens, leaves), happens <= leaves
+    assert brier_censored(risk, time, event, by=3.0).score == pytest.approx(0.21459355478341724, abs=1e-14)
+    assert brier_censored(risk, time, event, by=7.5).score == pytest.approx(0.21295798370657806, abs=1e-14)
+
+
 def test_censoring_does_not_bend_the_score():
     """The score under censoring is that of everybody, on average."""
     gaps = []
