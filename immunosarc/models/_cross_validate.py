@@ -22,6 +22,7 @@ from immunosarc.models._cross_validate_measures import (
 )
 from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, fit_tuned, patients_of
 from immunosarc.models._cross_validate_record import Prediction
+from immunosarc.models._cross_validate_times import left_out_risks, timed_decisions, timed_groups, timed_rows
 from immunosarc.models._landmark import endpoint_named
 
 __all__ = ["checked_settings", "cross_validate", "model_for"]
@@ -42,6 +43,7 @@ def cross_validate(
     n_repeats: int = 10,
     n_bootstrap: int = 200,
     min_events_per_parameter: float = 10.0,
+    risk_by: float | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> Prediction:
@@ -84,6 +86,9 @@ def cross_validate(
         Bootstrap samples; 0 leaves out optimism, .632+, slope and interval.
     min_events_per_parameter : float
         The gate. 0 computes in any case, and ``status`` then says "exploratory".
+    risk_by : float, optional
+        Month by which the risk of a time-to-event endpoint is judged too: Brier score and thirds of risk, and
+        the decision curve, with patients who left earlier weighed in (:func:`immunosarc.stats.brier_censored`).
     level : float
         Of the intervals.
     seed : int
@@ -124,6 +129,8 @@ def cross_validate(
     checked_settings(n_folds=n_folds, n_repeats=n_repeats, n_bootstrap=n_bootstrap, level=level)
     if n_select is not None and n_select < 1:
         raise PlanError(f"n_select must be at least 1, not {n_select!r}; leave it out to keep every feature.")
+    if risk_by is not None and (target.kind == "binary" or not 0 < risk_by < np.inf):
+        raise PlanError(f"risk_by = {risk_by!r} must be a month above 0, of a time-to-event endpoint.")
     found = analysis_set(table, outcomes, target, covariates=covariates, landmark_day=landmark_day)
     data = patients_of(found)
     _refuse_leave_one_out(len(data.event), n_folds)
@@ -132,7 +139,7 @@ def cross_validate(
     simulated = is_simulated(outcomes)
     if not gate.open:
         nothing = np.full(len(data.event), np.nan)
-        return _record(gate, data, [], found, nothing, head=head, simulated=simulated)
+        return _record(gate, data, [], found, nothing, head=head, curves=_no_curves(), simulated=simulated)
     recipe = Recipe(name, n_select, found.covariates.shape[1], n_folds)
     rounds = [
         cross_validated(recipe, data, n_folds, np.random.default_rng([seed, 0, i])) for i in range(n_repeats)
@@ -144,7 +151,22 @@ def cross_validate(
     how = f"mean over test folds, {n_repeats} x {n_folds} nested folds"
     rows = measures(data, [scores for scores, _ in rounds], linear, boots, (how, level))
     rows += calibration_rows(data, predicted, boots, level)
-    return _record(gate, data, rows, found, predicted, head=head, simulated=simulated)
+    curves = _no_curves()
+    if data.time is None:
+        curves = (risk_groups(predicted, data), decision_curve(predicted, data))
+    elif risk_by is not None:
+        risks = [
+            left_out_risks(recipe, data, n_folds, np.random.default_rng([seed, 0, i]), by=risk_by)
+            for i in range(n_repeats)
+        ]
+        rows += timed_rows(risks, data, by=risk_by)
+        risk = np.mean(risks, axis=0)
+        curves = (timed_groups(risk, data, by=risk_by), timed_decisions(risk, data, by=risk_by))
+    return _record(gate, data, rows, found, predicted, head=head, curves=curves, simulated=simulated)
+
+
+def _no_curves() -> tuple[pd.DataFrame, pd.DataFrame]:
+    return schema.RISK_GROUPS.empty(), schema.DECISION_CURVE.empty()
 
 
 def model_for(endpoint: schema.Endpoint, model: str | None) -> str:
@@ -196,6 +218,7 @@ def _record(
     predicted: Floats,
     *,
     head: tuple[str, str],
+    curves: tuple[pd.DataFrame, pd.DataFrame],
     simulated: bool,
 ) -> Prediction:
     endpoint, model = head
@@ -208,9 +231,7 @@ def _record(
             "predicted": predicted,
         }
     )
-    useful = data.time is None and gate.open
-    calibration = risk_groups(predicted, data) if useful else schema.RISK_GROUPS.empty()
-    decisions = decision_curve(predicted, data) if useful else schema.DECISION_CURVE.empty()
+    calibration, decisions = curves
     return Prediction(
         endpoint=endpoint,
         model=model,

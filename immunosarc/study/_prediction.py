@@ -40,6 +40,8 @@ def question_problems(plan: Plan) -> list[str]:
         found.append(f"prediction: '{asked.endpoint}' is ordinal; predict a binary or a time-to-event endpoint")
     elif asked.model in list(models.PREDICTORS) and models.PREDICTORS[str(asked.model)].kind != _kind(asked):
         found.append(f"prediction: model '{asked.model}' is not for a {_kind(asked)} endpoint")
+    if asked.risk_by is not None and asked.endpoint in schema.ENDPOINTS and _kind(asked) != "time_to_event":
+        found.append(f"prediction: risk_by is for time-to-event endpoints, '{asked.endpoint}' is {_kind(asked)}")
     if asked.timepoint not in plan.timepoints:
         found.append(f"prediction: timepoint '{asked.timepoint}' is none of the plan's {list(plan.timepoints)}")
     panels = {one.name: one for one in plan.panels}
@@ -89,6 +91,7 @@ def prediction_tables(
         n_repeats=asked.n_repeats,
         n_bootstrap=asked.n_bootstrap,
         min_events_per_parameter=asked.min_events_per_parameter,
+        risk_by=asked.risk_by,
         level=1 - plan.alpha,
         **how,
     )

@@ -115,6 +115,8 @@ class PredictionQuestion(Frozen):
         Of the cross-validation.
     min_events_per_parameter : float
         Below it nothing is fitted: "not enough data to model".
+    risk_by : float or None
+        Month by which the risk of a time-to-event endpoint is judged too.
     """
 
     features: tuple[str, ...] = Field(min_length=1)
@@ -127,6 +129,7 @@ class PredictionQuestion(Frozen):
     n_repeats: int = Field(default=10, ge=1)
     n_bootstrap: int = Field(default=200, ge=0)
     min_events_per_parameter: float = Field(default=10.0, ge=0)
+    risk_by: float | None = Field(default=None, gt=0)
 
 
 class PlannedTest(NamedTuple):

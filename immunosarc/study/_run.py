@@ -67,8 +67,8 @@ def run(
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
         prediction, left_out_predictions, calibration, decision_curve, leakage, transport, multiverse,
-        multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the cohort has such
-        rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
+        multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the cohort has
+        such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------

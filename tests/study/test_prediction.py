@@ -171,6 +171,7 @@ def test_the_section_shouts_when_something_leaks(trial, study):
         ({"features": ["b_lineage"], "endpoint": "best_overall_response"}, "is ordinal"),
         ({"features": ["b_lineage"], "model": "ridge_cox"}, "'ridge_cox' is not for a binary endpoint"),
         ({"features": ["b_lineage"], "model": "ridge_logit"}, "Did you mean 'ridge_logistic'"),
+        ({"features": ["b_lineage"], "risk_by": 6}, "risk_by is for time-to-event endpoints"),
         ({"features": ["b_lineage"], "timepoint": "on"}, "timepoint 'on' is none of the plan's"),
         ({"feature": ["b_lineage"]}, "unknown key 'prediction.feature'. Did you mean 'features'"),
         ({"features": []}, "prediction.features"),
