@@ -14,6 +14,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _classify,
     _associate,
     _stratify,
+    _predict,
     _design,
     _design_survival,
 )

@@ -12,7 +12,10 @@ from immunosarc.cli._plan_file import plan_part, plan_with
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from immunosarc.cohort import Cohort
+    from immunosarc.models import LockedModel
     from immunosarc.study import Plan
 
 Multiverse = Annotated[
@@ -21,6 +24,11 @@ Multiverse = Annotated[
         help="TOML file with a table [multiverse] (or [plan.multiverse]): one question along every declared path. "
         "It becomes part of the plan, so that an earlier lock reads as a deviation."
     ),
+]
+
+LockedModelFile = Annotated[
+    list[Path] | None,
+    typer.Option(help="A model locked on another cohort (`immunosarc predict lock`), to be tried on this one."),
 ]
 
 __all__ = ["check", "demo", "lock", "run"]
@@ -47,23 +55,32 @@ def run(
     seed: Seed = 0,
     allow_column: AllowColumn = None,
     suppress_below: SuppressBelow = None,
+    locked_model: LockedModelFile = None,
     multiverse: Multiverse = None,
 ) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
+        locked = [ims.models.read_model(one) for one in locked_model or ()]
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         plan = None if multiverse is None else plan_with(cohort, multiverse=plan_part(multiverse, "multiverse"))
-        _main_job(cohort, out, seed, plan=plan, suppress_below=suppress_below)
+        _main_job(cohort, out, seed, plan=plan, suppress_below=suppress_below, locked_models=locked)
 
 
 def _main_job(
-    cohort: Cohort, out: Path, seed: int, *, plan: Plan | None = None, suppress_below: int | None = None
+    cohort: Cohort,
+    out: Path,
+    seed: int,
+    *,
+    plan: Plan | None = None,
+    suppress_below: int | None = None,
+    locked_models: Sequence[LockedModel] = (),
 ) -> None:
     import immunosarc as ims
 
-    folder = ims.report.write(ims.run(cohort, plan, seed=seed), out, suppress_below=suppress_below)
+    study = ims.run(cohort, plan, locked_models=locked_models, seed=seed)
+    folder = ims.report.write(study, out, suppress_below=suppress_below)
     typer.echo(f"{folder / ('report.html' if suppress_below is None else 'tables')}")
 
 

@@ -12,8 +12,15 @@ from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import ImmunosarcError, PlanError, raise_together
 from immunosarc.models._analysis_set import AnalysisSet, analysis_set
-from immunosarc.models._cross_validate import model_for, patients_of
-from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, deal_folds, fit_tuned
+from immunosarc.models._cross_validate import model_for
+from immunosarc.models._cross_validate_pipeline import (
+    PREDICTORS,
+    Patients,
+    Recipe,
+    deal_folds,
+    fit_tuned,
+    patients_of,
+)
 from immunosarc.models._landmark import endpoint_named, endpoint_recorded, features_of_patients
 from immunosarc.models._leakage_dynamic import Scorer, Trial, dynamic_findings
 from immunosarc.models._leakage_static import Finding, Split, static_findings

@@ -7,6 +7,12 @@ from immunosarc.stats._ancova import ancova
 from immunosarc.stats._attenuation import disattenuate, normal_scores, triad_reliability
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._censored_prediction import (
+    CensoredBrier,
+    baseline_survival,
+    brier_censored,
+    net_benefit_censored,
+)
 from immunosarc.stats._clone_shift import CloneOverlap, clone_overlap, clone_shift
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
@@ -109,6 +115,7 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "AdjustedChange",
+    "CensoredBrier",
     "CloneOverlap",
     "CumulativeIncidence",
     "Diversity",
@@ -141,9 +148,11 @@ __all__ = [
     "area_under_curve",
     "auc_as_log_odds_ratio",
     "auc_null_error",
+    "baseline_survival",
     "benjamini_hochberg",
     "binomial_p_greater",
     "brier",
+    "brier_censored",
     "clone_overlap",
     "clone_shift",
     "clopper_pearson",
@@ -191,6 +200,7 @@ __all__ = [
     "maximally_selected",
     "median_split",
     "net_benefit",
+    "net_benefit_censored",
     "noise_ceiling",
     "normal_scores",
     "one_sample_log_rank_power",

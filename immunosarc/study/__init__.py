@@ -8,7 +8,7 @@ from immunosarc.study._locked import lock_signatures, score_as_locked, transport
 from immunosarc.study._multiverse import multiverse
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._plan import Plan, plan_for
-from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
+from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel, PredictionQuestion
 from immunosarc.study._replicate import Replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
@@ -22,6 +22,7 @@ __all__ = [
     "Hypothesis",
     "Panel",
     "Plan",
+    "PredictionQuestion",
     "Replication",
     "Study",
     "TwoStage",

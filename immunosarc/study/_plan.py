@@ -17,7 +17,15 @@ from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
-from immunosarc.study._questions import FeatureSpec, Frozen, Hypothesis, Panel, PlannedTest
+from immunosarc.study._prediction import question_problems
+from immunosarc.study._questions import (
+    FeatureSpec,
+    Frozen,
+    Hypothesis,
+    Panel,
+    PlannedTest,
+    PredictionQuestion,
+)
 from immunosarc.study._tissue import repeated_biopsies
 from immunosarc.study._two_stage import TwoStage
 
@@ -47,6 +55,9 @@ class Plan(Frozen):
         The features.
     hypotheses : tuple of Hypothesis
         The pre-stated questions.
+    prediction : PredictionQuestion, optional
+        What is predicted from what, ``{ features = ["cyt_mean_log2"], endpoint = "objective_response" }``: then
+        cross-validated and audited for leaks. Without it the report says only whether there is enough data.
     timepoints : tuple of str
         When features are associated with outcome.
     endpoints : tuple of str
@@ -108,6 +119,7 @@ class Plan(Frozen):
     assay: str = "rna"
     panels: tuple[Panel, ...] = (_PRIMARY, _CATALOG)
     hypotheses: tuple[Hypothesis, ...] = ()
+    prediction: PredictionQuestion | None = None
     timepoints: tuple[str, ...] = ("pre", "on")
     endpoints: tuple[str, ...] = ("objective_response", "pfs6", "pfs", "os")
     binary_models: tuple[str, ...] = ("mann_whitney", "firth_logistic")
@@ -194,6 +206,7 @@ class Plan(Frozen):
     def problems(self, cohort: Cohort | None = None) -> list[str]:
         """Return every name in the plan that no registry, catalog or cohort knows."""
         found = [*self._panel_problems(), *self._test_problems(), *self._hypothesis_problems()]
+        found += question_problems(self)
         if self.multiverse is not None:
             found += [f"multiverse: {line}" for line in self.multiverse.problems(cohort)]
         return found + (self._cohort_problems(cohort) if cohort is not None else [])
@@ -376,6 +389,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     inside: dict[str, type[BaseModel]] = {
         "panels": Panel,
         "hypotheses": Hypothesis,
+        "prediction": PredictionQuestion,
         "features": FeatureSpec,
         "two_stage": TwoStage,
         "concordance": Agreement,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from immunosarc import features, models
 
-__all__ = ["FeatureSpec", "Frozen", "Hypothesis", "Panel", "PlannedTest"]
+__all__ = ["FeatureSpec", "Frozen", "Hypothesis", "Panel", "PlannedTest", "PredictionQuestion"]
 
 
 class Frozen(BaseModel):
@@ -96,6 +96,40 @@ class Hypothesis(Frozen):
     def test(self) -> PlannedTest:
         """The test that it is about."""
         return PlannedTest(self.timepoint, self.endpoint, self.model, self.landmark_day)
+
+
+class PredictionQuestion(Frozen):
+    """What is to be predicted from what, said before anybody looked; see ``models.cross_validate``.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Of one panel; few, and named in advance.
+    panel, timepoint, endpoint : str
+        Whose features, measured when, against what.
+    model : str or None
+        A name of ``models.PREDICTORS``; ridge unless given.
+    landmark_day : int or None
+        For features measured on treatment against endpoints that time defines.
+    n_folds, n_repeats, n_bootstrap : int
+        Of the cross-validation.
+    min_events_per_parameter : float
+        Below it nothing is fitted: "not enough data to model".
+    risk_by : float or None
+        Month by which the risk of a time-to-event endpoint is judged too.
+    """
+
+    features: tuple[str, ...] = Field(min_length=1)
+    panel: str = "primary"
+    timepoint: str = "pre"
+    endpoint: str = "objective_response"
+    model: str | None = None
+    landmark_day: int | None = Field(default=None, ge=1)
+    n_folds: int = Field(default=5, ge=2)
+    n_repeats: int = Field(default=10, ge=1)
+    n_bootstrap: int = Field(default=200, ge=0)
+    min_events_per_parameter: float = Field(default=10.0, ge=0)
+    risk_by: float | None = Field(default=None, gt=0)
 
 
 class PlannedTest(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ from immunosarc.study._methods import methods_text
 from immunosarc.study._multiverse import multiverse_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
+from immunosarc.study._prediction import prediction_tables, transport_tables
 from immunosarc.study._profile import profile_tables
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
@@ -37,7 +38,13 @@ _log = logging.getLogger("immunosarc")
 _STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
 
 
-def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: int = 0) -> Study:
+def run(
+    cohort: Cohort,
+    plan: Plan | Mapping[str, Any] | None = None,
+    *,
+    locked_models: Sequence[models.LockedModel] = (),
+    seed: int = 0,
+) -> Study:
     """Do everything that the plan declares, and nothing else.
 
     Parameters
@@ -46,6 +53,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         From ``load_cohort``, ``simulate_cohort`` or your own frames.
     plan : Plan or mapping, optional
         The cohort's own plan unless given; the default plan if it has none.
+    locked_models : sequence of LockedModel, optional
+        Models of other cohorts (:func:`immunosarc.study.lock_signatures`), to be tried on this one.
     seed : int
         For the permutations. The same cohort, plan and seed give identical tables.
 
@@ -57,13 +66,16 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         lineage, associations, families, landmarks, concordance, reliability, concordance_ranks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
-        multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the
-        cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
+        prediction, left_out_predictions, calibration, decision_curve, leakage, transport, multiverse,
+        multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the cohort has
+        such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------
     PlanError
-        When the plan names something that does not exist.
+        When the plan names something that does not exist, or a locked model does not say how samples are scored.
+    CoverageError
+        When the assay lacks genes that a locked model ranks among.
 
     Examples
     --------
@@ -86,6 +98,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
     tables |= trial_tables(analyzed, chosen, outcomes, by=by)
+    tables |= transport_tables(locked_models, analyzed, chosen, outcomes)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
@@ -98,6 +111,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables["detectability"] = card_table(cohort, chosen, outcomes, measured, seed)
     tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
+    tables |= prediction_tables(chosen, outcomes, measured, seed)
     tables |= agreement_tables(chosen, outcomes, measured, seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
