@@ -19,7 +19,7 @@ from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._workbook import write_workbook
 from immunosarc.study import Study
 
-__all__ = ["write", "write_tables"]
+__all__ = ["fill_step", "write", "write_tables"]
 
 SIMULATED = "SIMULATED: every patient, sample and number here was made by simulation."
 
@@ -116,17 +116,20 @@ def write_tables(
     ...     (written / "tables" / "scores.tsv").read_text().split()
     ['sample_id', 'cyt', 'S1', '5.2']
     """
+    return put_folder(out, lambda folder: fill_step(tables, folder, title=title, about=about, simulated=simulated))
+
+
+def fill_step(
+    tables: Mapping[str, pd.DataFrame], folder: Path, *, title: str, about: Mapping[str, Any], simulated: bool
+) -> None:
+    """Fill a folder with the tables of one step; see :func:`write_tables`."""
     facts = {"title": title, "simulated": simulated, "immunosarc": __version__, **about}
-
-    def fill(folder: Path) -> None:
-        table_files(tables, folder / "tables", about=facts)
-        lines = [SIMULATED] if simulated else []
-        write_workbook(tables, folder / "tables.xlsx", title=title, lines=lines)
-        records = {name: indexed(table).to_dict(orient="records") for name, table in tables.items()}
-        text = json_text({"format": FORMAT, **facts, "tables": records})
-        (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
-
-    return put_folder(out, fill)
+    table_files(tables, folder / "tables", about=facts)
+    lines = [SIMULATED] if simulated else []
+    write_workbook(tables, folder / "tables.xlsx", title=title, lines=lines)
+    records = {name: indexed(table).to_dict(orient="records") for name, table in tables.items()}
+    text = json_text({"format": FORMAT, **facts, "tables": records})
+    (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _fill(study: Study, folder: Path) -> None:

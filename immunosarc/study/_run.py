@@ -25,6 +25,7 @@ from immunosarc.study._multiverse import multiverse_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._profile import profile_tables
+from immunosarc.study._replicate import Replication
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
@@ -36,7 +37,13 @@ _log = logging.getLogger("immunosarc")
 _STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
 
 
-def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: int = 0) -> Study:
+def run(
+    cohort: Cohort,
+    plan: Plan | Mapping[str, Any] | None = None,
+    *,
+    replication: Replication | None = None,
+    seed: int = 0,
+) -> Study:
     """Do everything that the plan declares, and nothing else.
 
     Parameters
@@ -45,6 +52,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         From ``load_cohort``, ``simulate_cohort`` or your own frames.
     plan : Plan or mapping, optional
         The cohort's own plan unless given; the default plan if it has none.
+    replication : Replication, optional
+        What other cohorts say to the same plan; the ledger repeats it beside each claim.
     seed : int
         For the permutations. The same cohort, plan and seed give identical tables.
 
@@ -101,12 +110,14 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
     tables |= multiverse_tables(analyzed, chosen, seed)
-    tables["ledger"] = ledger(tables, chosen)
+    tables["ledger"] = ledger(tables, chosen, replication=replication, cohort=cohort.name)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
     tables["attrition"] = attrition(cohort, *left_out, outcomes, *specimen_status(analyzed), *everyone)
     tables = {name: marked(table, simulated=cohort.simulated) for name, table in tables.items()}
     provenance = _provenance(cohort, chosen, seed)
+    if replication is not None:
+        provenance["replication"] = list(dict.fromkeys(replication.effects["cohort"]))
     return Study(
         cohort=cohort,
         plan=chosen,
