@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from immunosarc import plots
-from immunosarc.report._section import Grid, Section, Text, count
+from immunosarc.report._section import Grid, Section, Settings, Text, count
 from immunosarc.report._select import table_of
 from immunosarc.study import Study
 
 __all__ = ["build"]
 
 _SHOWN = 15
+_SAID = (("Stands for", "biology"), ("Published", "literature"))
 
 
 def build(study: Study) -> Section:
@@ -44,7 +47,17 @@ def build(study: Study) -> Section:
     head = ["Rank", "Feature", "Family", "Raw", "Shrunken", "p maxT", "Replication", "To confirm", "Next", "Stamp"]
     note = "Effects: ratios per standard deviation; AUC and shifts as they are."
     grid = Grid("The first hypotheses", head, rows, frozenset({0, 3, 4, 5, 7}), note)
-    return Section("ledger", "Hypotheses", "What to test next", (Text(words), grid))
+    return Section("ledger", "Hypotheses", "What to test next", (Text(words), grid, *_background(first)))
+
+
+def _background(first: pd.DataFrame) -> Iterator[Settings]:
+    """What each feature stands for, and what was published on its kind; folded away."""
+    lines = [
+        (str(row["feature"]), " ".join(f"{lead}: {row[name]}." for lead, name in _SAID if pd.notna(row[name])))
+        for _, row in first.drop_duplicates("feature").iterrows()
+    ]
+    if known := [line for line in lines if line[1]]:
+        yield Settings(known, "What these features stand for, and published findings on markers of their kind")
 
 
 def _effect(row: pd.Series, column: str) -> str:

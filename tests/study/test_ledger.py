@@ -10,6 +10,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc import stats
+from immunosarc.report._section_ledger import build
 from immunosarc.study import Hypothesis, Plan, Study, ledger
 
 PLAN = Plan(
@@ -99,11 +100,13 @@ def test_replication_of_other_cohorts_is_told(study: Study) -> None:
     own = study["associations"].set_index(["family", "feature"])["estimate"]
     _, key = _told(study, {"x": 0.0})
     sign = np.sign(own[key])
-    told, key = _told(study, {"simulated_trial": own[key], "a": 0.4 * sign, "b": -0.1 * sign, "c": np.nan})
+    told, key = _told(
+        study, {"simulated_trial": own[key], "a": 0.4 * sign, "b": sign, "c": -0.1 * sign, "d": np.nan}
+    )
     found = ledger(study.tables, study.plan, replication=told, cohort="simulated_trial")
     lines = found.set_index(["family", "feature"])["replication"]
     assert lines[key] == (
-        "1 of 2 other cohorts in the same direction (a, b); the others alone 0.25 [-0.10, 1.10]; all pooled "
+        "2 of 3 other cohorts in the same direction (a, b, c); the others alone 0.25 [-0.10, 1.10]; all pooled "
         "0.50 [-0.10, 1.10]; prediction uninformative: 3 cohorts"
     )
     assert set(lines.drop(key)) == {"not asked: not a question of the replication"}
@@ -126,6 +129,16 @@ def test_cell_populations_have_the_literature_of_their_kind(study: Study) -> Non
     assert found["danaher_cytotoxic"] == found["cyt"]
     assert "TLS presence" in found["mcp_b_lineage"]
     assert pd.isna(found["mcp_neutrophils"])
+
+
+def test_the_page_carries_biology_and_literature_of_what_it_shows(study: Study) -> None:
+    section = build(study)
+    said = dict(section.blocks[-1].lines)
+    first = study["ledger"].head(15).drop_duplicates("feature").set_index("feature")
+    assert list(said) == [name for name, row in first.iterrows() if row[["biology", "literature"]].notna().any()]
+    for name, words in said.items():
+        row = first.loc[name]
+        assert all(str(row[one]) in words for one in ("biology", "literature") if pd.notna(row[one]))
 
 
 def test_confirmation_size_is_schoenfelds_for_two_equal_groups() -> None:
