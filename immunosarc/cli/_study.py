@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, SuppressBelow, command_app, progress
 from immunosarc.cli._plan_file import plan_part, plan_with
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
     from immunosarc.study import Study
-
-SuppressBelow = Annotated[
-    int | None,
-    typer.Option(
-        min=2,
-        help="Write tables of groups only, without counts of fewer patients than this and without what would give "
-        "them away; no table of single patients, no figure.",
-    ),
-]
 
 Multiverse = Annotated[
     Path | None,

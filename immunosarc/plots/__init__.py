@@ -3,6 +3,7 @@
 from immunosarc.plots._attrition import attrition, flow_steps
 from immunosarc.plots._butterfly import butterfly
 from immunosarc.plots._cohort_forest import cohort_forest
+from immunosarc.plots._concordance import concordance
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
@@ -41,6 +42,7 @@ __all__ = [
     "butterfly",
     "calibration",
     "cohort_forest",
+    "concordance",
     "counted",
     "decision_curve",
     "endpoint_label",

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from immunosarc import __version__
 from immunosarc.report._figures import draw_sections
 from immunosarc.report._folder import put_folder
 from immunosarc.report._page import Head, page_of
 from immunosarc.report._replication_sections import replication_sections
-from immunosarc.report._write import fill_step
+from immunosarc.report._write import SIMULATED, fill_step
 from immunosarc.study import Replication
 
 __all__ = ["write_replication"]
@@ -61,12 +62,12 @@ def write_replication(
     tables = {"cohort_effects": found.effects, "pooled_effects": found.pooled, "without_cohort": found.without}
     said = title or f"Replication in {', '.join(names) or 'no cohort'}"
     head = Head(f"SIMULATED: {said}" if simulated else said, ", ".join(names), "exploratory", simulated)
-    facts = dict(about or {})
+    facts = {"title": head.title, "simulated": simulated, "immunosarc": __version__, **(about or {})}
     parts = replication_sections(found, facts)
     drawings = draw_sections(parts, simulated=simulated)
 
     def fill(folder: Path) -> None:
-        fill_step(tables, folder, title=head.title, about=facts, simulated=simulated)
+        fill_step(tables, folder, about=facts, lines=[SIMULATED] if simulated else [])
         (folder / "figures").mkdir()
         for name, drawing in drawings.items():
             (folder / "figures" / f"{name}.svg").write_text(drawing.svg, encoding="utf-8", newline="\n")

@@ -13,6 +13,7 @@ from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
 from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
+from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
@@ -90,6 +91,9 @@ class Plan(Frozen):
         Permutations for maxT; with fewer than 20 no p could fall below .05.
     per_sd : bool
         Log ratios per standard deviation of the feature.
+    concordance : tuple of Agreement
+        One thing measured by several assays, ``[[plan.concordance]]`` with ``quantity = "CD8"`` and ``measures =
+        { RNA = "primary.cd8", imaging = "mif.cd8_density" }``: whether they agree and on whom they do not.
 
     Examples
     --------
@@ -124,6 +128,7 @@ class Plan(Frozen):
     min_coverage: float = Field(default=0.8, gt=0, le=1)
     n_permutations: int = Field(default=10_000, ge=20)
     per_sd: bool = True
+    concordance: tuple[Agreement, ...] = ()
 
     @field_validator("panels")
     @classmethod
@@ -215,7 +220,8 @@ class Plan(Frozen):
                         f"feature '{name}' of panel '{panel.name}' means another score elsewhere in the plan; "
                         "give it a name of its own"
                     )
-        return list(dict.fromkeys(found))
+        panels = {one.name: None if one.columns == "all" else [n for n, _ in one.specs()] for one in self.panels}
+        return list(dict.fromkeys(found)) + agreement_problems(self.concordance, panels)
 
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
@@ -368,6 +374,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         "hypotheses": Hypothesis,
         "features": FeatureSpec,
         "two_stage": TwoStage,
+        "concordance": Agreement,
         "multiverse": DeclaredPaths,
     }
     owner = next((inside[part] for part in reversed(location[:-1]) if part in inside), Plan)
