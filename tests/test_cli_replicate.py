@@ -123,7 +123,8 @@ def test_a_run_repeats_what_other_cohorts_say_and_walks_its_paths(folder: Path, 
     assert paths.loc[paths["primary"], "estimate"].iloc[0] == pytest.approx(ledger.loc[0, "raw"], rel=1e-9)
     page = (out / "report.html").read_text()
     assert "cyt: 2 paths were declared, 2 have an effect." in page
-    assert "the others alone" in page
+    assert page.count("the others alone") == 2  # in the ledger, and among the claims that others were asked
+    assert "What other cohorts say" in page
     assert json.loads((out / "results.json").read_text())["provenance"]["replication"] == ["one", "two", "three"]
 
 

@@ -47,7 +47,31 @@ def build(study: Study) -> Section:
     head = ["Rank", "Feature", "Family", "Raw", "Shrunken", "p maxT", "Replication", "To confirm", "Next", "Stamp"]
     note = "Effects: ratios per standard deviation; AUC and shifts as they are."
     grid = Grid("The first hypotheses", head, rows, frozenset({0, 3, 4, 5, 7}), note)
-    return Section("ledger", "Hypotheses", "What to test next", (Text(words), grid, *_background(first)))
+    return Section(
+        "ledger", "Hypotheses", "What to test next", (Text(words), grid, *_replicated(table), *_background(first))
+    )
+
+
+def _replicated(table: pd.DataFrame) -> Iterator[Grid]:
+    """The claims that other cohorts were asked, whatever their rank."""
+    asked = table[~table["replication"].str.startswith("not asked")]
+    if asked.empty:
+        return
+    rows = [
+        [
+            count(row["rank"]),
+            str(row["feature"]),
+            str(row["family"]),
+            _effect(row, "raw"),
+            plots.p_text(row["p_maxt"]),
+            str(row["replication"]),
+        ]
+        for _, row in asked.head(_SHOWN).iterrows()
+    ]
+    head = ["Rank", "Feature", "Family", "Raw", "p maxT", "What other cohorts say"]
+    left = f" {len(asked) - _SHOWN:,} more are in tables/ledger.tsv." if len(asked) > _SHOWN else ""
+    note = f"Claims that other cohorts were asked; their effects are log ratios per standard deviation.{left}"
+    yield Grid("Claims that other cohorts were asked", head, rows, frozenset({0, 3, 4}), note)
 
 
 def _background(first: pd.DataFrame) -> Iterator[Settings]:
