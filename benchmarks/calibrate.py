@@ -310,6 +310,14 @@ def composition(simulations: int, seed: int) -> Iterator[Rate]:
         yield rate(words, 0.05, found, "not" if words.startswith("NAIVE") else "at most")
 
 
+def pooled_intervals(simulations: int, seed: int) -> Iterator[Rate]:
+    """Share of 95% intervals of a pooled effect that hold it."""
+    from calibrate_pooling import pooled_coverage  # beside this file; not when it is loaded by a test
+
+    for words, found in pooled_coverage(simulations, seed):
+        yield rate(words, 0.95, found, "not" if words.startswith("NAIVE") else "at least")
+
+
 def coverages(simulations: int, seed: int) -> Iterator[Rate]:
     """Share of 95% intervals that hold the truth."""
     rng = np.random.default_rng(seed)
@@ -432,6 +440,7 @@ SECTIONS: dict[str, Callable[[int, int], Iterator[Rate]]] = {
     "Regression to the mean (nothing happens, p <= 0.05)": regression_to_the_mean,
     "Composition, site and start (no immune cell comes or goes, p <= 0.05)": composition,
     "Coverage of 95% intervals": coverages,
+    "Coverage of 95% intervals of an effect pooled over cohorts": pooled_intervals,
     "Power at the effect called detectable (two-sided 0.05, normal feature)": powers,
 }
 

@@ -188,3 +188,15 @@ def test_design_ends_with_one_message(
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
+
+
+def test_the_nightly_script_does_not_call_an_empty_night_well(
+    inbox: Path, rule: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(SCRIPT))["main"]
+    assert main(str(rule), str(inbox / "typo"), str(tmp_path / "strata")) == 1
+    assert "typo: no manifest (*.toml) in it" in capsys.readouterr().err
+    rule.write_text(rule.read_text().replace("2.0", "1.0"))
+    assert main(str(rule), str(inbox), str(tmp_path / "strata")) == 1
+    assert "altered since it was frozen" in capsys.readouterr().err
+    assert not (tmp_path / "strata").exists()

@@ -2,6 +2,7 @@
 
 from immunosarc.plots._attrition import attrition, flow_steps
 from immunosarc.plots._butterfly import butterfly
+from immunosarc.plots._cohort_forest import cohort_forest
 from immunosarc.plots._concordance import concordance
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
@@ -20,6 +21,7 @@ from immunosarc.plots._words import (
     DASH,
     Measure,
     alpha_text,
+    counted,
     endpoint_label,
     family_condition,
     family_title,
@@ -39,7 +41,9 @@ __all__ = [
     "attrition",
     "butterfly",
     "calibration",
+    "cohort_forest",
     "concordance",
+    "counted",
     "decision_curve",
     "endpoint_label",
     "family_condition",

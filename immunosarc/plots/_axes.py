@@ -7,10 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from immunosarc.plots._palette import MUTED
+from immunosarc.plots._palette import INK, MUTED
 from immunosarc.plots._words import number_text
 
-__all__ = ["current", "fitted_font", "footnote", "plain", "ratio_axis", "say_why", "titled"]
+__all__ = [
+    "beside",
+    "clipped_interval",
+    "current",
+    "fitted_font",
+    "footnote",
+    "plain",
+    "ratio_axis",
+    "say_why",
+    "titled",
+]
 
 SIMULATED = "SIMULATED"
 _FEWEST_TICKS = 3
@@ -91,3 +101,50 @@ def ratio_axis(ax: Axes, limits: tuple[float, float]) -> None:
         shown = [tick for tick in finer if limits[0] <= tick <= limits[1]]
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks(shown, [f"{tick:,.10g}" if tick < _PLAIN else number_text(tick) for tick in shown])
+
+
+def beside(
+    ax: Axes,
+    place: float,
+    texts: dict[float, str],
+    *,
+    font: float,
+    weight: str = "normal",
+    va: str = "center",
+) -> None:
+    """Write texts to the right of the Axes at height ``place``; keys are points from the edge to their center."""
+    for shift, text in texts.items():
+        ax.annotate(
+            text,
+            (1, place),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(shift, 0),
+            textcoords="offset points",
+            fontsize=0.92 * font,
+            ha="center",
+            va=va,
+            color=INK,
+            fontweight=weight,
+            annotation_clip=False,
+        )
+
+
+def clipped_interval(
+    ax: Axes,
+    place: float,
+    ends: tuple[float, float],
+    *,
+    limits: tuple[float, float],
+    color: str,
+    style: str = "-",
+) -> None:
+    """Draw an interval at height ``place``, with an arrow where it leaves the limits."""
+    if np.isnan(ends).any():
+        return
+    inside = (max(ends[0], limits[0]), min(ends[1], limits[1]))
+    if style:
+        ax.plot(inside, [place, place], style, color=color, linewidth=1.6, solid_capstyle="butt", zorder=2)
+    lost = (ends[0] < limits[0], ends[1] > limits[1])
+    for beyond, marker, end in zip(lost, "<>", limits, strict=True):
+        if beyond:
+            ax.plot([end], [place], marker=marker, markersize=6, color=color, clip_on=False, zorder=3)

@@ -27,6 +27,7 @@ from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._prediction import prediction_tables, transport_tables
 from immunosarc.study._profile import profile_tables
+from immunosarc.study._replicate import Replication
 from immunosarc.study._scores import PanelScores, score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
@@ -43,6 +44,7 @@ def run(
     plan: Plan | Mapping[str, Any] | None = None,
     *,
     locked_models: Sequence[models.LockedModel] = (),
+    replication: Replication | None = None,
     seed: int = 0,
 ) -> Study:
     """Do everything that the plan declares, and nothing else.
@@ -55,6 +57,8 @@ def run(
         The cohort's own plan unless given; the default plan if it has none.
     locked_models : sequence of LockedModel, optional
         Models of other cohorts (:func:`immunosarc.study.lock_signatures`), to be tried on this one.
+    replication : Replication, optional
+        What other cohorts say to the same plan; the ledger repeats it beside each claim.
     seed : int
         For the permutations. The same cohort, plan and seed give identical tables.
 
@@ -117,12 +121,14 @@ def run(
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
     tables |= multiverse_tables(analyzed, chosen, seed)
-    tables["ledger"] = ledger(tables, chosen)
+    tables["ledger"] = ledger(tables, chosen, replication=replication, cohort=cohort.name)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
     tables["attrition"] = attrition(cohort, *left_out, outcomes, *specimen_status(analyzed), *everyone)
     tables = {name: marked(table, simulated=cohort.simulated) for name, table in tables.items()}
     provenance = _provenance(cohort, chosen, seed)
+    if replication is not None:
+        provenance["replication"] = list(dict.fromkeys(replication.effects["cohort"]))
     return Study(
         cohort=cohort,
         plan=chosen,
