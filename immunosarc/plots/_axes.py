@@ -7,10 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from immunosarc.plots._palette import MUTED
+from immunosarc.plots._palette import GRID, MUTED
 from immunosarc.plots._words import number_text
 
-__all__ = ["current", "fitted_font", "footnote", "plain", "ratio_axis", "say_why", "titled"]
+__all__ = [
+    "beside",
+    "current",
+    "fitted_font",
+    "footnote",
+    "plain",
+    "rate_axis",
+    "ratio_axis",
+    "say_why",
+    "titled",
+]
 
 SIMULATED = "SIMULATED"
 _FEWEST_TICKS = 3
@@ -91,3 +101,31 @@ def ratio_axis(ax: Axes, limits: tuple[float, float]) -> None:
         shown = [tick for tick in finer if limits[0] <= tick <= limits[1]]
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks(shown, [f"{tick:,.10g}" if tick < _PLAIN else number_text(tick) for tick in shown])
+
+
+def beside(ax: Axes, place: float, text: str, *, shift: float, font: float, color: str) -> None:
+    """Write beside the Axes, so many points from its right edge."""
+    ax.annotate(
+        plain(text),
+        (1, place),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(shift, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=0.95 * font,
+        color=color,
+        annotation_clip=False,
+    )
+
+
+def rate_axis(ax: Axes, labels: list[str], *, font: float) -> None:
+    """Scale the x axis from 0 to 100% and give every row its label, the first at the top."""
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.set_yticks(range(len(labels)), labels, fontsize=font)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(0, 100)
+    ax.set_xticks(range(0, 101, 20), [f"{tick}%" for tick in range(0, 101, 20)])
+    ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.set_xlabel("Share of patients")
+    ax.spines[["top", "right", "left"]].set_visible(False)

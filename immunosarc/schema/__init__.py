@@ -40,6 +40,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._historical_control import HISTORICAL_CONTROL
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._multiverse import MULTIVERSE
 from immunosarc.schema._next_trial import NEXT_TRIAL
@@ -110,6 +111,7 @@ __all__ = [
     "ENDPOINTS",
     "EVENT_COUNTS",
     "EXPOSURES",
+    "HISTORICAL_CONTROL",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
     "IMMUNE_RECIST",

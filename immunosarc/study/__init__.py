@@ -4,6 +4,7 @@ from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._multiverse import multiverse
+from immunosarc.study._next_trial import NextTrial
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
 from immunosarc.study._replicate import Replication, replicate
@@ -15,6 +16,7 @@ from immunosarc.study._two_stage import TwoStage
 __all__ = [
     "FeatureSpec",
     "Hypothesis",
+    "NextTrial",
     "Panel",
     "Plan",
     "Replication",

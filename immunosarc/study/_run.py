@@ -21,6 +21,7 @@ from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
+from immunosarc.study._next_trial import next_trial_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._profile import profile_tables
@@ -55,7 +56,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         lineage, associations, families, landmarks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
-        ledger, attrition``, as far as there is anything for them; and where the cohort has such rows those of
+        historical_controls, next_trial, ledger, attrition``, as far as there is anything for them; and where the
+        cohort has such rows those of
         :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
@@ -99,6 +101,7 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    tables |= next_trial_tables(analyzed, chosen, outcomes, measured=measured, tables=tables)
     tables["ledger"] = ledger(tables, chosen)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
