@@ -104,7 +104,7 @@ def lines(simulations: int) -> Iterator[str]:
     yield ""
     yield f"A cut at {TRUE_CUT} of a standard normal marker moves the response rate from 20% ({few} trials each):"
     yield ""
-    yield "| patients | by | interval holds the cut (95%) | apparent | out of bag | true effect of the cuts found |"
+    yield "| patients | by | interval holds the cut (95%) | apparent | out of bag | true effect of cuts found |"
     yield "|---|---|---|---|---|---|"
     for n in SIZES:
         for gap in (0.0, 0.3, 0.6):

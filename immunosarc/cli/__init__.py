@@ -7,6 +7,7 @@ appear in the help in the order in which their modules are imported here.
 from immunosarc.cli import (  # isort: skip  # noqa: F401
     _study,
     _manifest,
+    _export,
     _catalog,
     _endpoints,
     _score,

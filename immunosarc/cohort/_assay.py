@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import anndata
@@ -12,6 +13,7 @@ from immunosarc import schema
 from immunosarc.errors import CohortError, did_you_mean, raise_together
 
 __all__ = [
+    "cell_facts",
     "dense_values",
     "make_assay",
     "observed",
@@ -98,7 +100,23 @@ def same_assay(one: anndata.AnnData, other: anndata.AnnData) -> bool:
     ):
         return False
     same = np.array_equal(dense_values(one), dense_values(other), equal_nan=True)
-    return bool(same) and dict(one.uns["immunosarc"]) == dict(other.uns["immunosarc"])
+    about = dict(one.uns["immunosarc"])
+    if not same or about != dict(other.uns["immunosarc"]):
+        return False
+    return about["level"] != "cell" or list(cell_facts(one)) == list(cell_facts(other))
+
+
+def cell_facts(adata: anndata.AnnData) -> Iterator[tuple[str, bytes]]:
+    """Yield what is known of each cell beside its numbers: its sample, place, phenotype, positive markers."""
+    for name in sorted(map(str, adata.obs.columns)):
+        values = adata.obs[name]
+        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+            yield name, values.to_numpy(dtype=np.float64).tobytes()
+            continue
+        codes, words = pd.factorize(values)
+        yield name, codes.astype(np.int64).tobytes() + "\n".join(map(str, words)).encode()
+    for name in sorted(map(str, adata.layers)):
+        yield f"layers/{name}", np.asarray(adata.layers[name], dtype=np.float64).tobytes()
 
 
 def storable(values: pd.Series) -> Any:

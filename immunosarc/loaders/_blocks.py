@@ -105,6 +105,9 @@ class TableBlock(Block):
     first_dose : dict, optional
         Column of the file -> value, or list of values, of the rows that are doses, where times are days
         from another origin than the first dose. The earliest such row of a patient is day 1.
+    distinct : bool
+        The file has a row for each cell or clonotype: rows that agree in every column that the block names
+        are read once. Rows that do not agree stay, and are told apart as everywhere.
     event_without_time : {"missing"}, optional
         Read an event flag whose time is empty as missing; without it such a row is a mistake.
     cdisc : str, optional
@@ -128,6 +131,7 @@ class TableBlock(Block):
     comment: Annotated[str, AfterValidator(plain_name)] | None = None
     dictionary: str | None = None
     first_dose: Annotated[dict[str, Any], AfterValidator(row_values)] = {}
+    distinct: bool = False
     event_without_time: Literal["missing"] | None = None
 
     @model_validator(mode="after")

@@ -26,6 +26,10 @@ _TIMEOUT = 60.0
 _SCHEMES = ("http", "https")
 
 
+class _CellFolder(Block):
+    """A folder of cell tables, which has no address."""
+
+
 def fetch_files(
     manifest: str | os.PathLike[str],
     *,
@@ -106,7 +110,12 @@ def _blocks(manifest: Manifest) -> Iterator[Block]:
     yield from manifest.patients.also
     if manifest.samples is not None:
         yield manifest.samples
-    yield from manifest.assays.values()
+    for assay in manifest.assays.values():
+        if isinstance(assay, AssayBlock):
+            yield assay
+        else:
+            yield from assay.listed
+            yield from [_CellFolder(file=assay.folder)] if assay.folder else []
     yield from manifest.tables.values()
 
 
@@ -117,6 +126,10 @@ def _fetched(block: Block, source: Source, faults: list[Fault], *, timeout: floa
     path = source.target(block.file, fault)
     if path is None:
         return "refused"
+    if isinstance(block, _CellFolder):
+        if not path.is_dir():
+            fault(f"is missing and a folder has no url; get it from its source{f' ({origin})' if origin else ''}")
+        return "present" if path.is_dir() else "missing"
     if isinstance(block, AssayBlock) and block.format is not None:
         return _folder(block, source, faults, origin=origin)
     if path.exists():

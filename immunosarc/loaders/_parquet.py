@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from immunosarc.loaders._unpacking import unpacks_too_much
 from immunosarc.loaders._workbook import cell_text
@@ -37,16 +39,34 @@ def parquet_text(data: bytes, fault: Callable[[str], None]) -> bytes | None:
                 fault(reason)
                 return None
             table = file.read()
-        columns = {name: table.column(name).to_pylist() for name in _columns(table.column_names)}
+        columns = {name: _texts(table.column(name)) for name in _columns(table.column_names)}
     except Exception as failure:  # pyarrow has no common class for what damaged files raise
         what = f"cannot be read as parquet ({type(failure).__name__}: {str(failure)[:200]})"
         fault(f"{what}; export it again")
         return None
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
-    return text.getvalue().encode()
+    alone = len(columns) == 1
+    header = "\t".join(_quoted(name, alone=alone) for name in columns)
+    cells = ([_quoted(cell, alone=alone) for cell in texts] for texts, _ in columns.values())
+    laid = [np.array(texts, dtype=object)[at] for texts, (_, at) in zip(cells, columns.values(), strict=True)]
+    return "\n".join([header, *map("\t".join, zip(*laid, strict=True)), ""]).encode()
+
+
+def _texts(column: Any) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the different values of a column as text, and which of them stands in each row."""
+    whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    kind = str(whole.type)
+    if kind.startswith(("list", "large_list", "struct", "map", "fixed_size_list")):
+        return [_cell(value) for value in whole.to_pylist()], np.arange(len(whole))
+    coded = whole if kind.startswith("dictionary") else whole.dictionary_encode()
+    values = [*(_cell(value) for value in coded.dictionary.to_pylist()), ""]
+    return values, coded.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False).astype(np.intp)
+
+
+def _quoted(cell: str, *, alone: bool) -> str:
+    """Return a cell as RFC 4180 writes it; an empty row of one column is a pair of quotes."""
+    if any(mark in cell for mark in '\t"\n\r') or (alone and not cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 def _columns(names: list[str]) -> list[str]:

@@ -18,13 +18,16 @@ from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._cbioportal import NotRead, expanded
 from immunosarc.loaders._fault import Fault
-from immunosarc.loaders._manifest import Manifest
+from immunosarc.loaders._imaging_block import IMAGING_FORMATS, CellMarker, ImageFile, ImagingBlock
+from immunosarc.loaders._long_block import LongTableBlock
+from immunosarc.loaders._manifest import ASSAY_KINDS, Manifest, assay_kind
 from immunosarc.loaders._places import key_lines, line_of
 from immunosarc.loaders._source import Source
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
 UNKNOWN = "?"
+AnyBlock = TableBlock | AssayBlock | ImagingBlock
 Where = tuple[str, ...]
 
 
@@ -39,7 +42,7 @@ class Parsed:
     path: Path
     sha256: str
     manifest: Manifest | None
-    blocks: Mapping[Where, TableBlock | AssayBlock]
+    blocks: Mapping[Where, AnyBlock]
     raw: Mapping[str, Any] = field(default_factory=dict)
     not_read: tuple[NotRead, ...] = ()
 
@@ -113,7 +116,7 @@ def parse_manifest(path: str | os.PathLike[str], faults: list[Fault], *, source:
         manifest, wrong = None, failure.errors()
     shown = [error for error in wrong if not _explained(_where(error), unknown)]
     if unknown or shown:
-        said = [lines.of(where) + _fill_in(where) for where in unknown]
+        said = [lines.of(where) + _fill_in(where, _declared_kind(raw, where)) for where in unknown]
         said += [lines.of(_where(error)) + _in_words(error) for error in shown]
         faults += [Fault(ManifestError, text) for text in dict.fromkeys(said)]
     tables = raw.get("tables")
@@ -160,8 +163,15 @@ def _unknown_values(value: Any, where: Where = ()) -> Iterator[Where]:
         yield where
 
 
-def _fill_in(where: Where) -> str:
-    block, model = _place(where[:-1])
+def _declared_kind(raw: Mapping[str, Any], where: Where) -> type[BaseModel] | None:
+    """Return the block of [assays] that some keys of a manifest stand in."""
+    if len(where) < 2 or where[0] != "assays":
+        return None
+    return ASSAY_KINDS[assay_kind(raw["assays"][where[1]])]
+
+
+def _fill_in(where: Where, kind: type[BaseModel] | None = None) -> str:
+    block, model = _place(where[:-1], kind)
     if len(where) > len(block) + 2 and where[len(block)] == "recode":
         column, code = where[len(block) + 1 :][:2]
         return f"{_dotted(block)} recode.{column}: say what the code {code!r} means; it is still '{UNKNOWN}'"
@@ -176,22 +186,34 @@ def _explained(where: Where, unknown: list[Where]) -> bool:
 
 
 def _where(error: Mapping[str, Any]) -> Where:
-    return tuple(str(part) for part in error["loc"])
+    """Return the keys to a mistake, without the words by which kinds of assays are told apart."""
+    where = tuple(str(part) for part in error["loc"])
+    tagged = len(where) > 2 and where[0] == "assays" and where[2] in ASSAY_KINDS
+    return (*where[:2], *where[3:]) if tagged else where
 
 
-def _place(inside: Where) -> tuple[Where, type[BaseModel]]:
-    """Return the block that some keys stand in, and the model of that block."""
+def _kind(error: Mapping[str, Any]) -> type[BaseModel] | None:
+    """Return the block of [assays] that a mistake is in."""
+    loc = error["loc"]
+    return ASSAY_KINDS.get(str(loc[2])) if len(loc) > 2 and loc[0] == "assays" else None
+
+
+def _place(inside: Where, kind: type[BaseModel] | None = None) -> tuple[Where, type[BaseModel]]:
+    """Return the block that some keys stand in, and the model of that block; ``kind`` is that of an assay."""
     blocks: dict[str, tuple[int, type[BaseModel]]] = {
         "patients": (1, PatientsBlock),
         "samples": (1, SamplesBlock),
-        "assays": (2, AssayBlock),
-        "tables": (2, TableBlock),
+        "assays": (2, kind or AssayBlock),
+        "tables": (2, LongTableBlock),
     }
     depth, model = blocks.get(inside[0], (0, Manifest)) if inside else (0, Manifest)
     if not depth or len(inside) < depth:
         return (), Manifest
     if len(inside) > depth and inside[depth] == "replicates":
         return inside[: depth + 1], Replicates
+    parts: dict[str, type[BaseModel]] = {"markers": CellMarker, "files": ImageFile}
+    if model is ImagingBlock and len(inside) > depth + 1 and inside[depth] in parts:
+        return inside[: depth + 2], parts[inside[depth]]
     return inside[:depth], model
 
 
@@ -199,11 +221,13 @@ def _dotted(block: Where) -> str:
     return f"[{'.'.join(block)}]" if block else ""
 
 
+_PARTS = (("markers",), ("files",))
+
+
 def _in_words(error: Mapping[str, Any]) -> str:
     where, kind = _where(error), error["type"]
-    block, model = _place(
-        where if kind == "value_error" and len(where) == 2 and where[0] == "assays" else where[:-1]
-    )
+    whole = kind == "value_error" and where[0] == "assays" and (len(where) == 2 or where[2:3] in _PARTS)
+    block, model = _place(where if whole else where[:-1], _kind(error))
     at, key = _dotted(block), ".".join(where[len(block) :])
     subject = f"{at} {key}".strip()
     if kind == "extra_forbidden":
@@ -214,6 +238,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
         return f"{at or 'the manifest'} lacks '{key}'; {about} is needed"
     if kind == "literal_error":
         allowed = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        allowed += [*IMAGING_FORMATS] if key == "format" and model is AssayBlock else []
         return f"{subject} = {error['input']!r} is not one of {', '.join(allowed)}."
     if kind == "value_error":
         return f"{subject}: {error['ctx']['error']}"
@@ -221,7 +246,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
     return f"{subject}: {wanted} is needed, found {error['input']!r}"
 
 
-def _right_blocks(raw: Mapping[str, Any], bad: list[Where]) -> Iterator[tuple[Where, TableBlock | AssayBlock]]:
+def _right_blocks(raw: Mapping[str, Any], bad: list[Where]) -> Iterator[tuple[Where, AnyBlock]]:
     """Yield the blocks that nothing is wrong with but, perhaps, an unknown key."""
     for where, model in _declared_blocks(raw):
         if any(one[: len(where)] == where or where[: len(one)] == one for one in bad):
@@ -241,16 +266,12 @@ def _without_unknown_keys(content: Mapping[str, Any], model: type[BaseModel]) ->
     return known
 
 
-def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[TableBlock] | type[AssayBlock]]]:
-    models: tuple[tuple[str, type[TableBlock] | type[AssayBlock]], ...] = (
-        ("tables", TableBlock),
-        ("assays", AssayBlock),
-    )
+def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[AnyBlock]]]:
     if "patients" in raw:
         yield ("patients",), PatientsBlock
     if "samples" in raw:
         yield ("samples",), SamplesBlock
-    for group, model in models:
+    for group in ("tables", "assays"):
         if isinstance(raw.get(group), Mapping):
-            for name in raw[group]:
-                yield (group, name), model
+            for name, content in raw[group].items():
+                yield (group, name), LongTableBlock if group == "tables" else ASSAY_KINDS[assay_kind(content)]

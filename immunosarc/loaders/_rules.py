@@ -14,7 +14,7 @@ import pandas as pd
 
 from immunosarc import schema
 
-__all__ = ["DAY_COLUMNS", "RULES", "Rule", "row_matches", "study_day"]
+__all__ = ["DAY_COLUMNS", "RULES", "Rule", "image_name", "row_matches", "study_day"]
 
 DAY_COLUMNS = frozenset({"study_day", "end_day", "death_day", "last_alive_day", "data_cut_day"})
 """Columns that hold study days, and into which ``day_one`` turns calendar dates."""
@@ -65,6 +65,22 @@ def _barcode(*, sample: bool) -> Callable[[str], str | None]:
     return cut
 
 
+_IMAGE_ENDING = re.compile(
+    r"\.(ome\.)?(tiff?|qptiff|im3|svs|ndpi|czi|mrxs|scn|lif|vsi|bif|zarr|h5)$", re.IGNORECASE
+)
+
+
+def image_name(text: str) -> str:
+    r"""Return the name of an image without the folder before it and the ending behind it.
+
+    Examples
+    --------
+    >>> image_name("D:\\\\slides\\\\TMA1_[3,B].tif"), image_name("exemplar-001.ome.tif")
+    ('TMA1_[3,B]', 'exemplar-001')
+    """
+    return _IMAGE_ENDING.sub("", re.split(r"[/\\]", text.strip())[-1])
+
+
 _MONTHS_PER_YEAR = 12.0
 _RESPONSE: Mapping[str, Any] = {"CR": True, "PR": True, "SD": False, "PD": False, "NE": pd.NA}
 
@@ -80,6 +96,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "days_to_years": _times(1 / 365.25),
         "months_to_years": _times(1 / _MONTHS_PER_YEAR),
         "percent_to_fraction": _times(0.01),
+        "um2_to_mm2": _times(1e-6),
+        "image_name": Rule("text", "text", image_name, "the name of an image is needed"),
         "tcga_patient": Rule("text", "text", _barcode(sample=False), "a TCGA barcode is needed"),
         "tcga_sample": Rule("text", "text", _barcode(sample=True), "a TCGA barcode with a sample type is needed"),
     }
@@ -88,7 +106,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 
 ``inverted`` turns a flag round (1 = censored becomes 1 = event); ``objective_response`` is true for
 CR and PR, false for SD and PD, missing for NE; a month has 30.4375 days, a year 365.25 days and 12
-months; the TCGA rules cut a barcode down to the patient (TCGA-XX-XXXX) or to the sample (TCGA-XX-XXXX-01).
+months; ``um2_to_mm2`` makes
+square millimeters of square micrometers; ``image_name`` cuts folder and ending off the name of an image; the TCGA
+rules cut a barcode down to the patient (TCGA-XX-XXXX) or to the sample (TCGA-XX-XXXX-01).
 """
 
 

@@ -161,6 +161,33 @@ class Source:
         self._compare(block, fault)
         return None if len(faults) > before else path
 
+    def files_ending(self, folder: str, ending: str, faults: list[Fault]) -> list[str]:
+        """Return the files of a folder whose names end so, sorted; none when there is none, and why is told."""
+
+        def fault(what: str) -> None:
+            faults.append(Fault(DataFileError, f"{folder}: {what}"))
+
+        path = self.target(folder, fault)
+        if path is None:
+            return []
+        if not path.is_dir():
+            fault("is not a folder below the data root; give the folder that holds the files")
+            return []
+        names = sorted(one.name for one in path.iterdir() if one.is_file() and one.name.endswith(ending))
+        if not names:
+            fault(f"no file in it ends in {ending!r}; correct ending")
+        return [f"{folder.rstrip('/')}/{name}" for name in names]
+
+    def compare_files(self, block: Block, paths: list[str], faults: list[Fault]) -> None:
+        """Hash the files of a folder together, once each was read, and compare that with the manifest."""
+        self._compare_folder(
+            block, paths, lambda what: faults.append(Fault(DataFileError, f"{block.file}: {what}"))
+        )
+
+    def let_go(self, block: Block) -> None:
+        """Let the text of one file go, where many are read one after the other."""
+        self._texts.pop((block.file, block.sheet), None)
+
     def forget(self) -> None:
         """Let the texts go once they are parsed."""
         self._texts.clear()

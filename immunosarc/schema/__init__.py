@@ -13,6 +13,7 @@ from immunosarc.schema._assay import (
     unit_problems,
     value_problems,
 )
+from immunosarc.schema._cbioportal import CBIOPORTAL_CODES, CBIOPORTAL_COLUMNS
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
@@ -20,6 +21,7 @@ from immunosarc.schema._clinical import (
     ADVERSE_EVENTS,
     ASSESSMENTS,
     EXPOSURES,
+    FIELDS,
     LESION_STATUS,
     LESIONS,
     LONG_TABLES,
@@ -32,6 +34,7 @@ from immunosarc.schema._clinical import (
     VARIANTS,
     VISIT_RESPONSES,
 )
+from immunosarc.schema._concordance import CONCORDANCE, CONCORDANCE_RANKS, RELIABILITY
 from immunosarc.schema._cut_point import CUT_POINT
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
@@ -41,10 +44,36 @@ from immunosarc.schema._endpoint import (
     refuse_response_groups,
 )
 from immunosarc.schema._historical_control import HISTORICAL_CONTROL
+from immunosarc.schema._imaging import (
+    CELL_UNITS,
+    IMAGING,
+    IMMUNE_PHENOTYPES,
+    LYMPHOID_STRUCTURES,
+    REGIONS,
+    SPATIAL,
+    CellRule,
+)
 from immunosarc.schema._ledger import LEDGER
-from immunosarc.schema._multiverse import MULTIVERSE
+from immunosarc.schema._molecular import (
+    ANALYTES,
+    CHANGED_CLONES,
+    CLONOTYPES,
+    LOCI,
+    NEOANTIGENS,
+    REPERTOIRE_OVERLAP,
+    VARIANT_TYPES,
+)
+from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
 from immunosarc.schema._next_trial import NEXT_TRIAL
-from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
+from immunosarc.schema._prediction import (
+    DECISION_CURVE,
+    LEAKAGE,
+    PERFORMANCE,
+    PREDICTED,
+    PREDICTIONS,
+    RISK_GROUPS,
+    TRANSPORT,
+)
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -91,17 +120,25 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
     "ATTRIBUTIONS",
     "ATTRITION",
+    "CBIOPORTAL_CODES",
+    "CBIOPORTAL_COLUMNS",
     "CELLS",
     "CELL_OUTPUTS",
+    "CELL_UNITS",
     "CHANGE",
+    "CHANGED_CLONES",
     "CLASSES",
     "CLASS_CHANGE",
+    "CLONOTYPES",
     "COHORT_EFFECTS",
+    "CONCORDANCE",
+    "CONCORDANCE_RANKS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
@@ -111,9 +148,12 @@ __all__ = [
     "ENDPOINTS",
     "EVENT_COUNTS",
     "EXPOSURES",
+    "FIELDS",
     "HISTORICAL_CONTROL",
+    "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
+    "IMMUNE_PHENOTYPES",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
     "LEAKAGE",
@@ -121,14 +161,19 @@ __all__ = [
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
+    "LOCI",
     "LOG_LIMIT",
     "LONG_TABLES",
+    "LYMPHOID_STRUCTURES",
     "MEDICATIONS",
     "MILLION",
     "MULTIVERSE",
+    "MULTIVERSE_CHOICES",
+    "NEOANTIGENS",
     "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
+    "PATH_DIMENSIONS",
     "PATIENTS",
     "PATIENT_FEATURES",
     "PATIENT_TOXICITY",
@@ -145,6 +190,9 @@ __all__ = [
     "QC",
     "QC_LEVELS",
     "RECIST",
+    "REGIONS",
+    "RELIABILITY",
+    "REPERTOIRE_OVERLAP",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
     "RESPONSES",
@@ -154,6 +202,7 @@ __all__ = [
     "SAMPLES",
     "SHIFT",
     "SIX_MONTHS_DAYS",
+    "SPATIAL",
     "STAMPS",
     "STOP_REASONS",
     "STRATA",
@@ -165,16 +214,20 @@ __all__ = [
     "TOXICITY",
     "TOXICITY_RATES",
     "TRANSITION",
+    "TRANSPORT",
     "TUMOR_CHANGE",
     "UNITS",
     "VARIANTS",
+    "VARIANT_TYPES",
     "VISIT_RESPONSES",
     "WITHOUT_COHORT",
+    "CellRule",
     "Column",
     "Endpoint",
     "Problem",
     "Table",
     "assay_problems",
+    "choice_text",
     "refuse_response_groups",
     "sample_sums",
     "significant",

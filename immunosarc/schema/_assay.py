@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from immunosarc.schema._imaging import CELL_UNITS
+
 if TYPE_CHECKING:
     import anndata
 
@@ -87,8 +89,9 @@ def assay_problems(name: str, adata: anndata.AnnData) -> list[str]:
         found.append(f"assay '{name}': level {about.get('level')!r} is not 'sample' or 'cell'")
     if about.get("level") == "cell" and "sample_id" not in adata.obs:
         found.append(f"assay '{name}': a cell-level assay needs obs['sample_id']")
-    if about.get("unit") not in UNITS:
-        found.append(f"assay '{name}': unit {about.get('unit')!r} is not one of {', '.join(UNITS)}")
+    known = [*UNITS, *CELL_UNITS] if about.get("level") == "cell" else [*UNITS]
+    if about.get("unit") not in known:
+        found.append(f"assay '{name}': unit {about.get('unit')!r} is not one of {', '.join(known)}")
     for axis, names in (("observation", adata.obs_names), ("variable", adata.var_names)):
         if not names.is_unique:
             repeated = list(dict.fromkeys(map(str, names[names.duplicated()])))[:5]

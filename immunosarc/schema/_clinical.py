@@ -7,12 +7,15 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from immunosarc.schema._imaging import REGIONS
+from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, NEOANTIGENS, VARIANT_TYPES
 from immunosarc.schema._table import Column, Problem, RowRule, Table
 
 __all__ = [
     "ADVERSE_EVENTS",
     "ASSESSMENTS",
     "EXPOSURES",
+    "FIELDS",
     "LESIONS",
     "LESION_STATUS",
     "LONG_TABLES",
@@ -148,6 +151,11 @@ SAMPLES = Table(
         "specimen": Column("text", "what was taken", values=("tumor", "blood", "normal", "other")),
         "site": Column("text", "anatomic site of the biopsy"),
         "batch": Column("text", "laboratory batch"),
+        "callable_mb": Column(
+            "number",
+            "megabases of exome or panel in which a variant could be called; missing = not sequenced",
+            low=0,
+        ),
     },
     index="sample_id",
     rules=(_no_day_zero, _timepoint_fits_day),
@@ -257,9 +265,36 @@ VARIANTS = _long(
     alternate_allele=Column("text", "bases of the tumor"),
     alternate_reads=Column("number", "reads with the variant in the tumor", low=0),
     reference_reads=Column("number", "reads without it in the tumor", low=0),
+    variant_type=Column("text", "what it does to the bases", values=VARIANT_TYPES),
 )
 
-LONG_TABLES = MappingProxyType(
-    {table.name: table for table in (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS, VARIANTS)}
+
+def _one_area(frame: pd.DataFrame) -> list[Problem]:
+    """One row for each field, or one for each region of it; never a whole beside its parts."""
+    parts = frame.reindex(columns=["sample_id", "field_id", "region"])
+    again = parts.duplicated(keep=False)
+    whole = parts["region"].isna().groupby([parts["sample_id"], parts["field_id"]]).transform("any")
+    mixed = whole & parts["region"].notna()
+    return [
+        Problem("area_mm2", what, tuple(int(i) for i in mask.to_numpy(dtype=bool).nonzero()[0]))
+        for mask, what in (
+            (again, "the same region of a field has several areas"),
+            (mixed, "the whole field has an area beside those of its regions; keep one of the two"),
+        )
+        if mask.any()
+    ]
+
+
+FIELDS = _long(
+    "fields",
+    _one_area,
+    sample_id=Column("text", "the sample that the image shows", required=True, filled=True),
+    field_id=Column("text", "the image, or the field of view", required=True, filled=True),
+    region=Column("text", "tissue of the area; empty = the whole field", values=REGIONS),
+    area_mm2=Column("number", "area that was analyzed, square millimeters; empty = unknown", low=0),
 )
+
+_CLINICAL = (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS)
+_LONG = (*_CLINICAL, VARIANTS, CLONOTYPES, NEOANTIGENS, ANALYTES, FIELDS)
+LONG_TABLES = MappingProxyType({table.name: table for table in _LONG})
 """The tables that ``Cohort.tables`` may hold, by name."""
