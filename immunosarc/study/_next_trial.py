@@ -235,7 +235,10 @@ def _rules(
             continue
         mine = rows[(rows["feature"] == feature) & (rows["measure"] == _MEASURE)]
         effect = _effect(asked, feature, endpoint, mine, tables.get("shrinkage"))
-        low = len(mine) > 0 and float(mine["estimate"].iloc[0]) < 0
+        leaning = effect[0].log_odds_ratio if effect is not None else 0.0
+        if not leaning and len(mine):  # nothing is left after shrinkage: the side that was seen
+            leaning = float(mine["estimate"].iloc[0])
+        low = leaning < 0
         for share in asked.shares:
             name = f"{feature}: {'lowest' if low else 'highest'} {share:.0%}"
             edge = values.quantile(share if low else 1.0 - share)

@@ -73,19 +73,20 @@ def test_rules_select_by_the_data_and_rates_come_from_the_effects(
     pulled = study["shrinkage"]
     pulled = pulled[pulled["family"] == estimates["family"].iloc[0]].set_index("feature")
     for feature in FEATURES:
-        low = estimates.loc[feature, "estimate"] < 0
+        own = design.MarkerEffect(estimates.loc[feature, "estimate"], estimates.loc[feature, "std_error"])
+        if feature == "b_lineage":
+            effect = design.combine_effects(own, design.published_effect((9, 30), (1, 41)))
+            source = "pembrosarc_tls"
+        else:
+            effect = design.MarkerEffect(*pulled.loc[feature, ["shrunken", "shrunken_error"]].astype(float))
+            source = "shrunken effect"
+        low = (effect.log_odds_ratio or own.log_odds_ratio) < 0
         name = f"{feature}: {'lowest' if low else 'highest'} 25%"
         values = pre[feature].dropna()
         chosen = values <= values.quantile(0.25) if low else values > values.quantile(0.75)
         inside = response.reindex(values.index[chosen]).dropna().astype(bool)
         assert (rows.loc[name, "n_here"], rows.loc[name, "responders_here"]) == (len(inside), inside.sum())
-        own = design.MarkerEffect(estimates.loc[feature, "estimate"], estimates.loc[feature, "std_error"])
-        if feature == "b_lineage":
-            effect = design.combine_effects(own, design.published_effect((9, 30), (1, 41)))
-            assert "pembrosarc_tls" in rows.loc[name, "source"]
-        else:
-            effect = design.MarkerEffect(*pulled.loc[feature, ["shrunken", "shrunken_error"]].astype(float))
-            assert rows.loc[name, "source"].startswith("shrunken effect")
+        assert source in rows.loc[name, "source"]
         signed = effect._replace(log_odds_ratio=-effect.log_odds_ratio if low else effect.log_odds_ratio)
         told = design.rate_in_selected(signed, share=rows.loc[name, "prevalence"], responders=(10, 30))
         assert rows.loc[name, "rate"] == pytest.approx(told.mean, abs=1e-9)
