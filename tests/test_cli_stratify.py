@@ -170,6 +170,19 @@ def test_design_prints_a_monitored_trial(capsys: pytest.CaptureFixture[str]) -> 
     assert trial.protocol in printed
 
 
+def test_design_shows_what_the_control_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--x", 13, "--n", 28, "--endpoint", "pfs6", "--out", tmp_path / "out")
+    assert call("design", "historical-controls", *words) == 0
+    printed = capsys.readouterr().out
+    assert "0.434\t0.444\tno\t32\tnull rate of NCT04028063\n" in printed
+    assert "0.280\t0.029\tyes\t" in printed
+    assert "any rate below 0.331 would be beaten at 0.1" in printed
+    written = pd.read_csv(tmp_path / "out" / "tables" / "historical_controls.tsv", sep="\t")
+    assert written["superior"].tolist() == [True, False, False, False, False]
+    assert call("design", "historical-controls", "--x", 29, "--n", 28, "--endpoint", "pfs6") == 2
+    assert "need 0 <= x <= n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

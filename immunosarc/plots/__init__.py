@@ -7,6 +7,7 @@ from immunosarc.plots._concordance import concordance
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
+from immunosarc.plots._next_trial import historical_controls, next_trial
 from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._prediction import calibration, decision_curve
 from immunosarc.plots._rates import rates
@@ -51,9 +52,11 @@ __all__ = [
     "flow_steps",
     "forest",
     "heatmap",
+    "historical_controls",
     "interval_text",
     "kaplan_meier",
     "measure",
+    "next_trial",
     "number_text",
     "p_text",
     "paired_change",

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from immunosarc.plots._palette import INK, MUTED
+from immunosarc.plots._palette import GRID, INK, MUTED
 from immunosarc.plots._words import number_text
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "fitted_font",
     "footnote",
     "plain",
+    "rate_axis",
     "ratio_axis",
     "say_why",
     "titled",
@@ -111,8 +112,10 @@ def beside(
     font: float,
     weight: str = "normal",
     va: str = "center",
+    ha: str = "center",
+    color: str = INK,
 ) -> None:
-    """Write texts to the right of the Axes at height ``place``; keys are points from the edge to their center."""
+    """Write texts to the right of the Axes at height ``place``; keys are points from the edge to their ``ha``."""
     for shift, text in texts.items():
         ax.annotate(
             text,
@@ -121,9 +124,9 @@ def beside(
             xytext=(shift, 0),
             textcoords="offset points",
             fontsize=0.92 * font,
-            ha="center",
+            ha=ha,
             va=va,
-            color=INK,
+            color=color,
             fontweight=weight,
             annotation_clip=False,
         )
@@ -148,3 +151,16 @@ def clipped_interval(
     for beyond, marker, end in zip(lost, "<>", limits, strict=True):
         if beyond:
             ax.plot([end], [place], marker=marker, markersize=6, color=color, clip_on=False, zorder=3)
+
+
+def rate_axis(ax: Axes, labels: list[str], *, font: float) -> None:
+    """Scale the x axis from 0 to 100% and give every row its label, the first at the top."""
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.set_yticks(range(len(labels)), labels, fontsize=font)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(0, 100)
+    ax.set_xticks(range(0, 101, 20), [f"{tick}%" for tick in range(0, 101, 20)])
+    ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.set_xlabel("Share of patients")
+    ax.spines[["top", "right", "left"]].set_visible(False)

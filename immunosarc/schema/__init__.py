@@ -43,6 +43,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._historical_control import HISTORICAL_CONTROL
 from immunosarc.schema._imaging import (
     CELL_UNITS,
     IMAGING,
@@ -150,6 +151,7 @@ __all__ = [
     "EVENT_COUNTS",
     "EXPOSURES",
     "FIELDS",
+    "HISTORICAL_CONTROL",
     "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",

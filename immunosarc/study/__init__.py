@@ -7,11 +7,10 @@ from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
 from immunosarc.study._multiverse import multiverse
+from immunosarc.study._next_trial import NextTrial
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel, PredictionQuestion
-from immunosarc.study._replicate import Replication, replicate
-from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
 from immunosarc.study._replicate import Replication, read_replication, replicate
 from immunosarc.study._run import run
 from immunosarc.study._study import Study
@@ -23,6 +22,7 @@ __all__ = [
     "DeclaredPaths",
     "FeatureSpec",
     "Hypothesis",
+    "NextTrial",
     "Panel",
     "Plan",
     "PredictionQuestion",

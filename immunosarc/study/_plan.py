@@ -15,6 +15,7 @@ from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
+from immunosarc.study._next_trial import NextTrial, next_trial_problems
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
 from immunosarc.study._prediction import question_problems
@@ -90,6 +91,8 @@ class Plan(Frozen):
     two_stage : TwoStage, optional
         The design of the trial, ``{ r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }``: its endpoint is also given
         without the bias of the first look.
+    next_trial : NextTrial, optional
+        What the next trial is to be: endpoint, rates to beat, candidate features, published evidence, error rates.
     multiverse : DeclaredPaths, optional
         One question along every declared path of analysis, with a joint p; the primary path is marked.
     null_rates : mapping of str to float
@@ -137,6 +140,7 @@ class Plan(Frozen):
     reader: str | None = None
     dosing_interval_days: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     two_stage: TwoStage | None = None
+    next_trial: NextTrial | None = None
     multiverse: DeclaredPaths | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -246,6 +250,8 @@ class Plan(Frozen):
         if self.two_stage is not None:
             binary = [name for name, endpoint in schema.ENDPOINTS.items() if endpoint.kind == "binary"]
             found.append(_unknown("binary endpoint of two_stage", self.two_stage.endpoint, binary))
+        if self.next_trial is not None:
+            found += next_trial_problems(self.next_trial, self)
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
         chosen = (*self.binary_models, *self.ordinal_models, *self.time_to_event_models)
         found += [models.MODELS.why_not(name) for name in chosen]
@@ -392,6 +398,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         "prediction": PredictionQuestion,
         "features": FeatureSpec,
         "two_stage": TwoStage,
+        "next_trial": NextTrial,
         "concordance": Agreement,
         "multiverse": DeclaredPaths,
     }

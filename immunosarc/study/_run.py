@@ -23,6 +23,7 @@ from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
 from immunosarc.study._multiverse import multiverse_tables
+from immunosarc.study._next_trial import next_trial_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._prediction import prediction_tables, transport_tables
@@ -70,9 +71,9 @@ def run(
         lineage, associations, families, landmarks, concordance, reliability, concordance_ranks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
-        prediction, left_out_predictions, calibration, decision_curve, leakage, transport, multiverse,
-        multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the cohort has
-        such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
+        prediction, left_out_predictions, calibration, decision_curve, leakage, transport, historical_controls,
+        next_trial, multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them; and
+        where the cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------
@@ -120,6 +121,7 @@ def run(
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    tables |= next_trial_tables(analyzed, chosen, outcomes, measured=measured, tables=tables)
     tables |= multiverse_tables(analyzed, chosen, seed)
     tables["ledger"] = ledger(tables, chosen, replication=replication, cohort=cohort.name)
     left_out = planned_status(cohort, chosen.exclude)
