@@ -26,7 +26,7 @@ from immunosarc.cohort._assay import (
     sample_ids,
     storable,
 )
-from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems
+from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems, refuse_cells
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
 from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
@@ -221,6 +221,7 @@ class Cohort:
         >>> cohort.at("pre").per_patient(pd.DataFrame({"cyt": [2.5]}, index=["S1"]))["status"].tolist()
         ['ok', 'no pre sample']
         """
+        refuse_cells(features, self.assays)
         timepoint = self._single_timepoint()
         sample_of = self._sample_of_patient()
         if len(sample_of) and not features.index.isin(self.samples.index).any():

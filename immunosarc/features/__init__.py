@@ -5,7 +5,12 @@ from __future__ import annotations
 from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
+from immunosarc.features._imaging_classes import immune_phenotypes
+from immunosarc.features._imaging_cross_g import cross_g, cross_g_excess
 from immunosarc.features._imaging_density import by_sample, densities, fractions
+from immunosarc.features._imaging_neighbors import mixing_scores, nearest_neighbors
+from immunosarc.features._imaging_scores import h_scores, pd_l1_scores
+from immunosarc.features._imaging_structures import StructureRule, lymphoid_structures, structure_burden
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
 from immunosarc.features._normalize import normalize
@@ -27,6 +32,7 @@ __all__ = [
     "Population",
     "Reference",
     "Rules",
+    "StructureRule",
     "applicability",
     "build_reference",
     "by_sample",
@@ -34,13 +40,21 @@ __all__ = [
     "classify",
     "convert",
     "coverage",
+    "cross_g",
+    "cross_g_excess",
     "deconvolve",
     "densities",
     "estimate_purity",
     "fractions",
+    "h_scores",
+    "immune_phenotypes",
     "lineage_guard",
+    "lymphoid_structures",
+    "mixing_scores",
+    "nearest_neighbors",
     "normalize",
     "panel",
+    "pd_l1_scores",
     "place",
     "placed_change",
     "qc",
@@ -50,5 +64,6 @@ __all__ = [
     "score",
     "signature_matrix",
     "signatures",
+    "structure_burden",
     "write_reference",
 ]

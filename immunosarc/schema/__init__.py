@@ -44,6 +44,7 @@ from immunosarc.schema._endpoint import (
 from immunosarc.schema._imaging import (
     CELL_UNITS,
     IMAGING,
+    IMMUNE_PHENOTYPE,
     IMMUNE_PHENOTYPES,
     LYMPHOID_STRUCTURES,
     REGIONS,
@@ -125,6 +126,7 @@ __all__ = [
     "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
+    "IMMUNE_PHENOTYPE",
     "IMMUNE_PHENOTYPES",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
