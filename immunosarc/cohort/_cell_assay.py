@@ -69,6 +69,8 @@ def make_cells(
     adata = anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=markers))
     if positive is not None:
         adata.layers["positive"] = positive[list(light.columns)].to_numpy(dtype=np.float64)  # type: ignore[union-attr]
+    if "phenotype" in obs:  # samples taken away must not take with them the names of what they alone had
+        adata.uns["phenotypes"] = np.array([str(one) for one in obs["phenotype"].cat.categories], dtype=object)
     adata.uns["immunosarc"] = {
         "level": "cell",
         "unit": "intensity",

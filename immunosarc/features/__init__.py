@@ -5,6 +5,7 @@ from __future__ import annotations
 from immunosarc.features._applicability import applicability
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
+from immunosarc.features._imaging_cells import phenotypes_of
 from immunosarc.features._imaging_classes import immune_phenotypes
 from immunosarc.features._imaging_cross_g import cross_g, cross_g_excess
 from immunosarc.features._imaging_density import by_sample, densities, fractions
@@ -55,6 +56,7 @@ __all__ = [
     "normalize",
     "panel",
     "pd_l1_scores",
+    "phenotypes_of",
     "place",
     "placed_change",
     "qc",

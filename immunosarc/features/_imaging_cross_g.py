@@ -230,7 +230,7 @@ def _curves(
     status = first_reason(
         (n_source == 0, f"no {source!r} cell"),
         (flat, "an image whose cells span no area"),
-        (np.isnan(found).all(axis=1), "every source cell lies nearer to the edge than any distance"),
+        (np.isnan(found).all(axis=1), "no source cell lies far enough from the edge of its image"),
         *unknown_reasons(cells, dict.fromkeys((source, target)), max_unknown),
     )
     fine = status == "ok"

@@ -486,9 +486,7 @@ def test_cells_are_not_patients() -> None:
     outcomes = ims.endpoints.derive(ims.simulate_cohort(seed=7))
     posing = of_cells.rename_axis("patient_id").assign(timepoint="pre", measured_day=1.0, status="ok")
     with pytest.raises(SchemaError, match=r"repeated"):
-        models.associate(
-            of_cells.rename_axis("patient_id"), outcomes, endpoint="objective_response", model="mann_whitney"
-        )
+        models.associate(posing, outcomes, endpoint="objective_response", model="mann_whitney")
 
 
 def test_inputs_stay_as_they_were() -> None:
