@@ -21,8 +21,8 @@ def build(study: Study) -> Section:
     images = int(table.groupby("sample_id")["n_fields"].first().sum())
     note = (
         f"{count(table['sample_id'].nunique())} samples, {count(images)} images. One row for each sample "
-        "and feature, with the cells that were counted, is in tables/imaging.tsv. Cells of all images of a sample were "
-        "counted together; tests are on patients."
+        "and feature, with the cells that were counted, is in tables/imaging.tsv. Cells of all images of a sample "
+        "were counted together; tests are on patients."
     )
     grid = Grid("Imaging", head, rows, frozenset({2, 3, 4, 5}), note)
     return Section("imaging", "Images", "Cells of the images", (grid,))

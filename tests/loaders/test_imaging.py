@@ -397,8 +397,8 @@ def test_an_image_without_a_cell_has_a_density_of_zero_and_no_fraction(tmp_path:
         ("at_least = 1.0", 'at_least = 1.0, flag = "s"', "at_least is for intensity, and not beside flag"),
         (
             "at_least = 1.0",
-            "atleast = 1.0",
-            "unknown key 'atleast' in .assays.mif.markers.CD8.. Did you mean 'at_lea",
+            "at_lest = 1.0",
+            "unknown key 'at_lest' in .assays.mif.markers.CD8.. Did you mean 'at_lea",
         ),
         (
             'all = ["CD8+"]',
