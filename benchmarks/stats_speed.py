@@ -1,19 +1,23 @@
 """How long 5,000 features take here and elsewhere, in CPU seconds, results compared first.
 
-python benchmarks/stats_speed.py
+    python benchmarks/stats_speed.py [--data-root ../shared/data]
 
 Peers fit one feature at a call; they are timed on 100 features and scaled. Both sides have compiled what they
-compile before the clock starts.
+compile before the clock starts. R's coxph.fit is timed where R with its package survival is installed.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +25,7 @@ from firthmodels import FirthLogisticRegression
 from lifelines import CoxPHFitter
 from lifelines.statistics import logrank_test
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, special, stats
 from statsmodels.duration.hazard_regression import PHReg
 
 from immunosarc.stats import (
@@ -57,10 +61,47 @@ def seconds(function: Callable[[], object], repeats: int) -> float:
 def firth_peer(x: Floats, y: Flags, backend: str) -> Floats:
     rows = []
     for column in x.T:
-        model = FirthLogisticRegression(backend=backend, gtol=1e-6, xtol=1e-6).fit(column[:, None], y.astype(int))
+        model = _firth_model(column, y, backend, 1e-6)
         low, high = model.conf_int(method="pl", features=0, tol=1e-7)[0]
         rows.append([model.coef_[0], low, high, model.lrt(0).lrt_pvalues_[0]])
     return np.array(rows)
+
+
+def _firth_model(column: Floats, y: Flags, backend: str, tolerance: float) -> FirthLogisticRegression:
+    model = FirthLogisticRegression(backend=backend, gtol=tolerance, xtol=tolerance, max_iter=200)
+    return model.fit(column[:, None], y.astype(int))
+
+
+def check_firth(x: Floats, y: Flags) -> None:
+    """Hold ours to 1e-8 against a peer that converges further than it is timed, and against the profile itself."""
+    rows = []
+    for column in x.T:
+        precise = _firth_model(column, y, "numba", 1e-10)
+        low, high = precise.conf_int(method="pl", features=0, tol=1e-10, max_iter=200)[0]
+        # its test finds no end at such a tolerance
+        p = _firth_model(column, y, "numba", 1e-6).lrt(0).lrt_pvalues_[0]
+        rows.append([precise.coef_[0], low, high, p])
+    ours = firth_ours(x, y)
+    np.testing.assert_allclose(ours, np.array(rows), rtol=1e-8, atol=1e-8, err_msg="Firth")
+    critical = stats.chi2.ppf(0.95, 1)
+    for column, (slope, low, high, p) in zip(x.T, ours, strict=True):
+        top = _profile(column, y, slope)
+        falls = [2.0 * (top - _profile(column, y, at)) for at in (low, high, 0.0)]
+        wanted = [critical, critical, stats.chi2.isf(p, 1)]
+        np.testing.assert_allclose(falls, wanted, rtol=1e-8, atol=1e-8, err_msg="Firth profile")
+
+
+def _profile(column: Floats, y: Flags, slope: float) -> float:
+    """Return the penalized log likelihood at this slope, highest over the intercept (a search, no derivatives)."""
+    design = np.column_stack([column, np.ones(len(y))])
+
+    def lost(intercept: float) -> float:
+        eta = slope * column + intercept
+        p = special.expit(eta)
+        information = (design.T * (p * (1.0 - p))) @ design
+        return float(np.logaddexp(0.0, eta).sum() - eta[y].sum() - np.linalg.slogdet(information)[1] / 2.0)
+
+    return -float(optimize.minimize_scalar(lost, bracket=(-1.0, 0.0), tol=1e-10).fun)
 
 
 def firth_ours(x: Floats, y: Flags) -> Floats:
@@ -111,6 +152,25 @@ def cox_coefficients(x: Floats, t: Floats, e: Flags) -> Floats:
     return cox(x, t, e).estimate[:, None]
 
 
+def r_coxph_fit(x: Floats, t: Floats, e: Flags) -> tuple[Floats, float]:
+    """Coefficients and CPU seconds of R's bare ``coxph.fit``, feature by feature in one R process."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, values in (("x", x), ("time", t), ("event", e.astype(int))):
+            np.savetxt(Path(folder) / f"{name}.csv", values, delimiter=",", fmt="%.17g")
+        script = Path(__file__).with_name("r_coxph_fit.R")
+        done = subprocess.run(["Rscript", str(script), folder], capture_output=True, text=True, check=True)
+        return np.loadtxt(Path(folder) / "coefficients.csv"), float(done.stdout)
+
+
+def beside_r(n: int) -> None:
+    """Print Cox beside R on all features, coefficients compared to 1e-7 first."""
+    x, _, t, e = trial(n)
+    found, theirs = r_coxph_fit(x, t, e)
+    np.testing.assert_allclose(cox(x, t, e).estimate, found, rtol=1e-7, atol=1e-7, err_msg="coxph.fit")
+    mine = seconds(partial(cox_coefficients, x, t, e), 5)
+    print(f"n={n:<4} {'Cox, Efron | R coxph.fit':42s} {mine:8.4f} {theirs:8.2f} {theirs / mine:7.1f}x", flush=True)
+
+
 def log_rank_ours(x: Floats, t: Floats, e: Flags) -> Floats:
     fits = log_rank(x, t, e)
     return np.column_stack([fits.statistic**2, stats.chi2.sf(fits.statistic**2, 1)])
@@ -135,6 +195,7 @@ def comparisons(n: int) -> Iterator[tuple[str, Call, Call, float]]:
         yield "Cox, Efron | scikit-survival", ours, peer, 1e-7
     for backend in ("numpy", "numba"):
         peer = partial(firth_peer, y=y, backend=backend)
+        # as many digits as it is asked for; check_firth compares eight
         yield f"Firth, interval, LRT | firthmodels ({backend})", partial(firth_ours, y=y), peer, 1e-5
     yield (
         "log-rank of halves | lifelines",
@@ -185,22 +246,68 @@ def fresh_panel() -> float:
     return float(done.stdout)
 
 
+_RIAZ = """
+import sys, time
+import pandas as pd
+import immunosarc as ims
+spent = time.process_time()
+cohort = ims.load_cohort(sys.argv[1], data_root=sys.argv[2])
+outcomes, scores = ims.endpoints.derive(cohort), ims.features.score(cohort["rna"])
+loaded = time.process_time() - spent
+models = {"binary": "mann_whitney", "time_to_event": "cox", "ordinal": "rank_correlation"}
+tables, spent = [], time.process_time()
+for timepoint in ("pre", "on"):
+    table = cohort.at(timepoint).per_patient(scores)
+    for name, endpoint in ims.schema.ENDPOINTS.items():
+        if name not in outcomes and f"{name}_event" not in outcomes:
+            continue
+        landmark = 60 if timepoint == "on" and endpoint.time_defined else None
+        ask = {"endpoint": name, "model": models[endpoint.kind], "landmark_day": landmark}
+        tables.append(ims.models.associate(table, outcomes, n_permutations=10_000, **ask))
+rows = pd.concat(tables)
+print(rows["feature"].nunique(), len(tables), int(rows["p_maxt"].notna().sum()), loaded)
+print(time.process_time() - spent)
+"""
+
+
+def riaz_panel(data_root: Path) -> str:
+    """Print what all signatures at both timepoints against every endpoint that may be asked cost."""
+    manifest = Path(__file__).parents[1] / "data_manifests" / "riaz2017.toml"
+    command = [sys.executable, "-c", _RIAZ, str(manifest), str(data_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, spent = done.stdout.splitlines()
+    features, families, tested, loaded = first.split()
+    return (
+        f"riaz2017: {features} signatures, both timepoints, all endpoints (on treatment from day 60), {families} "
+        f"families, {tested} tests, maxT of 10,000 permutations: {float(spent):.2f} "
+        f"(loading and scoring before: {float(loaded):.2f})"
+    )
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-root", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    data_root = parser.parse_args().data_root
     print(f"{FEATURES} features, CPU seconds: ours (best of 3), peer ({TIMED} features, scaled), ratio")
     for n in (30, 300, 3000):
         x, y, t, e = trial(n)
+        check_firth(x[:, :TIMED], y)
         for name, ours, peer, tolerance in comparisons(n):
             some = x[:, :TIMED]
             np.testing.assert_allclose(ours(some), peer(some), rtol=tolerance, atol=tolerance, err_msg=name)
             ours(x)
             mine, theirs = seconds(partial(ours, x), 3), seconds(partial(peer, some), 2) * FEATURES / TIMED
             print(f"n={n:<4} {name:42s} {mine:8.4f} {theirs:8.2f} {theirs / mine:7.1f}x", flush=True)
+        if shutil.which("Rscript"):
+            beside_r(n)
         if n <= 300:
             print(f"n={n:<4} {'maxT, 10,000 permutations':42s} {seconds(partial(maxt, x, y), 1):8.4f}", flush=True)
             spent = seconds(partial(maxt_of_survival, x, t, e), 1)
             print(f"n={n:<4} {'maxT of survival, 10,000 permutations':42s} {spent:8.4f}", flush=True)
     panel = "110 features of 30 patients, fresh process, empty compile cache, beyond the imports of"
     print(f"{panel} pandas, scipy.stats and anndata: {fresh_panel():.2f}")
+    if data_root.is_dir():
+        print(riaz_panel(data_root.resolve()))
 
 
 if __name__ == "__main__":

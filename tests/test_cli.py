@@ -13,6 +13,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc import cli
+from immunosarc.cli._app import command_app
 
 MANIFEST = """
 name = "tiny"
@@ -71,7 +72,7 @@ def test_help_answers_in_a_moment() -> None:
     assert float(shown.split("CPU")[1]) < 0.6, f"took {time.perf_counter() - start:.2f} s"
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "draft", "check", "lock", "signatures", "score", "classify"])
+@pytest.mark.parametrize("command", [one.callback.__name__ for one in command_app.registered_commands])
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(command, "--help") == 0
     assert f"Example: immunosarc {command}" in capsys.readouterr().out
@@ -108,6 +109,18 @@ def test_check_and_lock(trial: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert call("lock", trial) == 0
     assert call("lock", trial) == 2
     assert "locked once" in capsys.readouterr().err
+
+
+def test_export_writes_a_study_that_runs_again(
+    trial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("export", trial, "--out", tmp_path / "study") == 0
+    assert "study: cbioportal" in capsys.readouterr().out
+    before, after = ims.load_cohort(trial), ims.load_cohort(tmp_path / "study" / "immunosarc.toml")
+    assert after.sha256 == before.sha256
+    assert after.provenance["plan"] == before.provenance["plan"]
+    assert call("export", trial, "--out", tmp_path / "x", "--format", "h5md") == 2
+    assert "Did you mean 'h5mu'" in capsys.readouterr().err
 
 
 def test_draft_then_check_names_what_is_to_be_filled_in(

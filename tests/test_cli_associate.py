@@ -42,7 +42,7 @@ def ask(files: tuple[Path, Path], out: Path, *more: object) -> tuple[object, ...
 
 
 def test_the_tables_are_those_of_the_function(files, trial, tmp_path: Path) -> None:
-    assert run(*ask(files, tmp_path / "out", "--strata", "schedule_stage")) == 0
+    assert run(*ask(files, tmp_path / "out", "--strata", "schedule_stage", "--alternative", "greater")) == 0
     found = pd.read_csv(tmp_path / "out" / "tables" / "associations.tsv", sep="\t")
     table, outcomes = trial
     expected = ims.models.associate(
@@ -52,6 +52,7 @@ def test_the_tables_are_those_of_the_function(files, trial, tmp_path: Path) -> N
         model="mann_whitney",
         strata=outcomes[["schedule_stage"]],
         panel="features",
+        alternative="greater",
         n_permutations=99,
     )
     for column in ("n", "estimate", "p_value", "p_maxt", "detectable_80"):
@@ -62,6 +63,7 @@ def test_the_tables_are_those_of_the_function(files, trial, tmp_path: Path) -> N
     assert set(about["files"]) == {"features.tsv", "outcomes.tsv"}
     card = pd.read_csv(tmp_path / "out" / "tables" / "detectability.tsv", sep="\t")
     assert (card["simulated"] == "SIMULATED").all()
+    assert (card["alternative"] == "greater").all()
 
 
 def test_features_on_treatment_need_their_landmark(files, tmp_path: Path, capsys) -> None:

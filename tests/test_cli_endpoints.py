@@ -52,6 +52,21 @@ def test_rows_in_endpoints_out(manifest: Path, tmp_path: Path, capsys) -> None:
     assert {"column": "CNSR", "type": "float64", "meaning": "0 = event, 1 = censored"} in about["columns"]
 
 
+def test_what_leaves_the_hospital_and_a_column_let_through(manifest: Path, tmp_path: Path, capsys) -> None:
+    frame = pd.read_csv(tmp_path / "patients.tsv", sep="\t")
+    frame.assign(mobile="no").to_csv(tmp_path / "patients.tsv", sep="\t", index=False)
+    out = tmp_path / "out"
+    assert call("endpoints", manifest, "--out", out) == 2
+    assert "column 'mobile' identifies a person" in capsys.readouterr().err
+    assert not out.exists()
+    assert call("endpoints", manifest, "--out", out, "--allow-column", "mobile", "--suppress-below", "5") == 0
+    assert capsys.readouterr().out.strip() == str(out / "tables" / "summary.tsv")
+    assert {path.stem for path in (out / "tables").iterdir()} == {"summary"}
+    results = json.loads((out / "results.json").read_text())
+    assert results["provenance"]["allowed_columns"] == ["mobile"]
+    assert not [one for one in frame["patient_id"] if one in (out / "results.json").read_text()]
+
+
 def test_the_plan_of_the_manifest_says_design_rules_and_conflicts(manifest: Path, tmp_path: Path, capsys) -> None:
     plan = '[plan]\ntwo_stage = { r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }\nrule_set = "every_event/1"\n'
     manifest.write_text(manifest.read_text() + plan)

@@ -119,6 +119,9 @@ def test_the_nightly_script_assigns_and_tells_when_an_answer_changes(
     assert (out / "monday" / "tables" / "strata.tsv").read_text() == before
 
 
+FOLLOW = ("--at", 6, "--accrual", 24, "--minimum", 6)
+ERRORS = ("--alpha", 0.05, "--power", 0.8)
+MARKER = ("--prevalence", 0.4, "--positive", 0.2, 0.5, "--negative", 0.2, 0.2)
 COMMON = ("--p0", 0.434, "--p1", 0.634, "--alpha", 0.10, "--power", 0.80)
 
 
@@ -133,6 +136,15 @@ COMMON = ("--p0", 0.434, "--p1", 0.634, "--alpha", 0.10, "--power", 0.80)
             ("bryant-day", "--response", 0.1, 0.4, "--toxicity", 0.5, 0.2, "--alpha", 0.1, "--power", 0.8),
             {"n1": "5", "n": "18"},
         ),
+        (("one-sample-log-rank", *COMMON, *FOLLOW), {"n": "19", "follow": "at 6, accrual 24, minimum 6, lost 0"}),
+        (("survival-rate", *COMMON, *FOLLOW), {"n": "32", "r": "17"}),
+        (("survival-rate", *COMMON, *FOLLOW, "--method", "greenwood"), {"method": "greenwood"}),
+        (
+            ("randomized-log-rank", "--p0", 0.434, "--ratio", 0.6, *FOLLOW, *ERRORS, "--delay", 3),
+            {"ratio": "0.6", "allocation": "0.5"},
+        ),
+        (("biomarker-stratified", *MARKER, *ERRORS, "--strategy", "split"), {"strategy": "split"}),
+        (("interaction", *MARKER, *ERRORS, *FOLLOW), {"prevalence": "0.4", "positive": "0.2, 0.5"}),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -165,6 +177,8 @@ def test_design_prints_a_monitored_trial(capsys: pytest.CaptureFixture[str]) -> 
         (("ahern", "--p0", 0.2, "--p1", 0.4, "--alpha", 1.5, "--power", 0.8), "alpha"),
         (("simon", "--p0", 0.2, "--p1", 0.25, "--alpha", 0.05, "--power", 0.9), "n_max"),
         (("screening", "--treated", 10, "--prevalence", 0), "need a share above 0"),
+        (("survival-rate", *COMMON, "--at", 6, "--accrual", 24, "--minimum", 3), "Raise follow.minimum"),
+        (("interaction", *MARKER[2:], *ERRORS, "--prevalence", 0), "prevalence: need a share strictly"),
     ],
 )
 def test_design_ends_with_one_message(

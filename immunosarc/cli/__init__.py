@@ -7,6 +7,7 @@ appear in the help in the order in which their modules are imported here.
 from immunosarc.cli import (  # isort: skip  # noqa: F401
     _study,
     _manifest,
+    _export,
     _catalog,
     _endpoints,
     _score,
@@ -14,6 +15,7 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _associate,
     _stratify,
     _design,
+    _design_survival,
 )
 from immunosarc.cli._app import app, main
 

@@ -21,6 +21,7 @@ __all__ = [
     "OnConflict",
     "Out",
     "Seed",
+    "SuppressBelow",
     "app",
     "command_app",
     "main",
@@ -58,6 +59,14 @@ OnConflict = Annotated[
     typer.Option(
         help="What rows that contradict each other do: 'raise' stops with all of them, 'exclude_patient' leaves "
         "the patient without result and says why. The manifest's plan unless given, else 'raise'."
+    ),
+]
+SuppressBelow = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Write tables of groups only, without counts of fewer patients than this and without what would give "
+        "them away; no table of single patients, no figure.",
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the permutations. Same input, same seed, same tables.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Out, Seed, SuppressBelow, command_app, progress
 from immunosarc.errors import DataFileError, PlanError, did_you_mean
 
 if TYPE_CHECKING:
@@ -52,16 +52,25 @@ def associate(
     landmark_day: Annotated[
         int | None, typer.Option(help="Study day on which the clock restarts; for samples on treatment.")
     ] = None,
+    alternative: Annotated[
+        str,
+        typer.Option(help="two-sided; or greater, less: only high (low) values that go with the event count."),
+    ] = "two-sided",
     per_sd: Annotated[bool, typer.Option("--per-sd", help="Ratios per standard deviation.")] = False,
     alpha: Annotated[float, typer.Option(help="Family-wise error; intervals have level 1 - alpha.")] = 0.05,
     permutations: Annotated[int, typer.Option(min=20, help="Permutations for p maxT.")] = 10_000,
     seed: Seed = 0,
+    allow_column: AllowColumn = None,
+    suppress_below: SuppressBelow = None,
 ) -> None:
     """Associate every feature with one endpoint, count the whole table, and say what could have been found."""
     with progress("associating"):
         import immunosarc as ims
 
-        cohort = None if manifest is None else ims.load_cohort(manifest, data_root=data_root)
+        allowed = allow_column or ()
+        cohort = (
+            None if manifest is None else ims.load_cohort(manifest, data_root=data_root, allow_columns=allowed)
+        )
         result = _outcomes(outcomes, cohort)
         table = _by_patient(features, cohort, timepoint)
         known = result if cohort is None else cohort.patients
@@ -71,6 +80,7 @@ def associate(
             "covariates": _columns(known, covariate, "--covariate"),
             "strata": _columns(known, strata, "--strata"),
             "landmark_day": landmark_day,
+            "alternative": alternative,
             "panel": features.stem,
             "alpha": alpha,
             "n_permutations": permutations,
@@ -85,10 +95,14 @@ def associate(
                 table, result, endpoint=endpoint, landmark_day=landmark_day
             )
         stated = {**ask, "covariates": covariate, "strata": strata, "per_sd": per_sd, "timepoint": timepoint}
+        if cohort is not None and "allowed_columns" in cohort.provenance:
+            stated["allowed_columns"] = cohort.provenance["allowed_columns"]
         facts = {**stated, "files": {name.name: _sha256(name) for name in (features, outcomes, manifest) if name}}
         title = f"Associations of {features.name} with {endpoint}"
         simulated = ims.cohort.is_simulated(result)
-        written = ims.report.write_tables(tables, out, title=title, about=facts, simulated=simulated)
+        written = ims.report.write_tables(
+            tables, out, title=title, about=facts, simulated=simulated, suppress_below=suppress_below
+        )
     typer.echo(f"{written / 'tables' / 'associations.tsv'}")
 
 

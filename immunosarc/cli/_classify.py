@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
 from immunosarc.cli._score import Assay
 from immunosarc.errors import CoverageError, DataFileError, ImmunosarcError
 
@@ -53,12 +53,13 @@ def classify(
         Path | None, typer.Option(help="Table of gene and exon length, tab-separated, with a header.")
     ] = None,
     seed: Seed = 0,
+    allow_column: AllowColumn = None,
 ) -> None:
     """Place every sample on a frozen reference: percentile and z, hot or cold, sarcoma immune class, change."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
-        cohort = ims.load_cohort(manifest, data_root=data_root)
+        cohort = ims.load_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         against = _reference(cohort[assay], reference, freeze)
         lengths = None if gene_lengths is None else _lengths(gene_lengths)
         how: dict[str, Any] = {"guard": guard.value, "gene_lengths": lengths}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from immunosarc.cli._app import command_app
 
-__all__ = ["design_app"]
+__all__ = ["design_app", "tell"]
 
 design_app = typer.Typer(
     help="How large must the next trial be, when does it stop, how many patients are screened?",
@@ -54,7 +53,7 @@ def simon(
 
     asked: dict[str, Any] = {"p0": p0, "p1": p1, "alpha": alpha, "power": power, "kind": kind.value}
     asked |= {"weight": weight, "n_max": n_max}
-    _tell(ims.design.simon(**asked), "simon", asked, out)
+    tell(ims.design.simon(**asked), "simon", asked, out)
 
 
 @design_app.command(epilog="Example: immunosarc design ahern --p0 0.2 --p1 0.4 --alpha 0.05 --power 0.80")
@@ -63,7 +62,7 @@ def ahern(p0: _Null, p1: _Hoped, alpha: _Alpha, power: _Power, out: _Out = None)
     import immunosarc as ims
 
     asked = {"p0": p0, "p1": p1, "alpha": alpha, "power": power}
-    _tell(ims.design.ahern(**asked), "ahern", asked, out)
+    tell(ims.design.ahern(**asked), "ahern", asked, out)
 
 
 @design_app.command(epilog="Example: immunosarc design fleming --p0 0.2 --p1 0.4 --alpha 0.05 --power 0.80")
@@ -72,7 +71,7 @@ def fleming(p0: _Null, p1: _Hoped, alpha: _Alpha, power: _Power, out: _Out = Non
     import immunosarc as ims
 
     asked = {"p0": p0, "p1": p1, "alpha": alpha, "power": power}
-    _tell(ims.design.fleming(**asked), "fleming", asked, out)
+    tell(ims.design.fleming(**asked), "fleming", asked, out)
 
 
 @design_app.command(
@@ -93,7 +92,7 @@ def predictive_probability(
 
     asked: dict[str, Any] = {"p0": p0, "p1": p1, "alpha": alpha, "power": power}
     asked |= {"first": first, "every": every, "n_max": n_max}
-    _tell(ims.design.predictive_probability(**asked), "predictive_probability", asked, out)
+    tell(ims.design.predictive_probability(**asked), "predictive_probability", asked, out)
 
 
 @design_app.command(
@@ -114,7 +113,7 @@ def bryant_day(
 
     asked: dict[str, Any] = {"response": response, "toxicity": toxicity, "alpha": alpha, "power": power}
     asked["n_max"] = n_max
-    _tell(ims.design.bryant_day(**asked), "bryant_day", asked, out)
+    tell(ims.design.bryant_day(**asked), "bryant_day", asked, out)
 
 
 @design_app.command(epilog="Example: immunosarc design screening --treated 28 --prevalence 0.25")
@@ -131,15 +130,14 @@ def screening(
 
     asked: dict[str, Any] = {"treated": treated, "prevalence": prevalence, "sensitivity": sensitivity}
     asked |= {"specificity": specificity, "dropout": dropout}
-    _tell(ims.design.screening(**asked), "screening", asked, out)
+    tell(ims.design.screening(**asked), "screening", asked, out)
 
 
-def _tell(record: Any, name: str, asked: dict[str, Any], out: Path | None) -> None:
+def tell(record: Any, name: str, asked: dict[str, Any], out: Path | None) -> None:
     """Print the record and the sentences for the protocol; write both, and what the trial does, where asked."""
     import pandas as pd
 
-    facts = {one.name: _plain(getattr(record, one.name)) for one in fields(record)}
-    lines = [(key, value) for key, value in facts.items() if value is not None and value == value]
+    lines = list(record.facts().items())
     for key, value in lines:
         typer.echo(f"{key}\t{value:.6g}" if isinstance(value, float) else f"{key}\t{value}")
     typer.echo(f"\n{record.protocol}")
@@ -149,17 +147,8 @@ def _tell(record: Any, name: str, asked: dict[str, Any], out: Path | None) -> No
 
     table = pd.DataFrame([(key, str(value)) for key, value in lines], columns=["quantity", "value"])
     tables = {"design": table}
-    if hasattr(record, "operating_characteristics"):
-        tables["operating_characteristics"] = record.operating_characteristics([i / 20 for i in range(1, 20)])
+    if record.truths:
+        tables["operating_characteristics"] = record.operating_characteristics(record.truths)
     about = {"design": name, "arguments": asked, "protocol": record.protocol}
     written = ims.report.write_tables(tables, out, title=f"Design of the next trial: {name}", about=about)
     typer.echo(f"\n{written / 'tables' / 'design.tsv'}")
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as one line prints it: looks as n: stop at most r, success from s."""
-    if isinstance(value, tuple) and value and hasattr(value[0], "_asdict"):
-        return "; ".join(", ".join(f"{k} {v:g}" for k, v in one._asdict().items()) for one in value)
-    if isinstance(value, tuple):
-        return ", ".join(f"{one:g}" for one in value)
-    return str(value) if is_dataclass(value) else value

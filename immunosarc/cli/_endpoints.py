@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, OnConflict, Out, command_app, progress
+from immunosarc.cli._app import (
+    AllowColumn,
+    DataRoot,
+    Manifest,
+    OnConflict,
+    Out,
+    SuppressBelow,
+    command_app,
+    progress,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,19 +44,28 @@ def endpoints(
         str | None, typer.Option(help="Column of the patients by which the summaries are repeated.")
     ] = None,
     on_conflict: OnConflict = None,
+    allow_column: AllowColumn = None,
+    suppress_below: SuppressBelow = None,
 ) -> None:
     """Derive response, survival and toxicity of every patient, each with its reason, and summarize them."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
-        cohort = ims.load_cohort(manifest, data_root=data_root, on_conflict=on_conflict)
+        allowed = allow_column or ()
+        cohort = ims.load_cohort(manifest, data_root=data_root, on_conflict=on_conflict, allow_columns=allowed)
         plan = _plan(cohort, rules=rules, reader=reader, on_conflict=on_conflict)
         tables = _tables(cohort, plan, by=by)
         facts = {"rules": plan.rule_set, "reader": plan.reader, "by": by, "provenance": dict(cohort.provenance)}
         written = ims.report.write_tables(
-            tables, out, title=f"Endpoints of {cohort.name}", about=facts, simulated=cohort.simulated
+            tables,
+            out,
+            title=f"Endpoints of {cohort.name}",
+            about=facts,
+            simulated=cohort.simulated,
+            suppress_below=suppress_below,
         )
-    typer.echo(f"{written / 'tables' / 'outcomes.tsv'}")
+    first = "outcomes" if suppress_below is None else "summary"
+    typer.echo(f"{written / 'tables' / f'{first}.tsv'}")
 
 
 def _plan(cohort: Cohort, **given: str | None) -> Plan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
 from immunosarc.errors import CoverageError, ImmunosarcError
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ def score(
         float, typer.Option(min=0, max=1, help="Share of a signature's genes that the assay must have.")
     ] = 0.8,
     seed: Seed = 0,
+    allow_column: AllowColumn = None,
 ) -> None:
     """Score every sample on every signature, say why where there is no score, and what each depends on."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
-        cohort = ims.load_cohort(manifest, data_root=data_root)
+        cohort = ims.load_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         sets = ims.features.signatures() if signatures is None else ims.catalog.as_signatures(signatures)
         if ipres_sets is not None or cinsarc_centroids is not None:
             sets = ims.catalog.supply_inputs(sets, ipres_sets=ipres_sets, cinsarc_centroids=cinsarc_centroids)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, Out, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, command_app, progress
 from immunosarc.cli._score import Assay
 
 __all__ = ["stratify"]
@@ -20,13 +20,14 @@ def stratify(
     out: Out,
     data_root: DataRoot = None,
     assay: Assay = "rna",
+    allow_column: AllowColumn = None,
 ) -> None:
     """Assign new patients to strata by a frozen rule: same patient, same stratum, whoever else is there."""
     with progress("reading the rule"):
         import immunosarc as ims
 
         frozen = ims.design.read_rule(rule)
-        cohort = ims.load_cohort(manifest, data_root=data_root)
+        cohort = ims.load_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         strata = frozen.apply(cohort, assay=assay)
         facts = {
             "rule": frozen.name,

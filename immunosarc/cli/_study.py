@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, SuppressBelow, command_app, progress
+from immunosarc.cli._plan_file import plan_part, plan_with
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
     from immunosarc.cohort import Cohort
+    from immunosarc.study import Plan
 
-SuppressBelow = Annotated[
-    int | None,
+Multiverse = Annotated[
+    Path | None,
     typer.Option(
-        min=2,
-        help="Write tables of groups only, without counts of fewer patients than this and without what would give "
-        "them away; no table of single patients, no figure.",
+        help="TOML file with a table [multiverse] (or [plan.multiverse]): one question along every declared path. "
+        "It becomes part of the plan, so that an earlier lock reads as a deviation."
     ),
 ]
 
@@ -46,19 +47,23 @@ def run(
     seed: Seed = 0,
     allow_column: AllowColumn = None,
     suppress_below: SuppressBelow = None,
+    multiverse: Multiverse = None,
 ) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
         import immunosarc as ims
 
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
-        _main_job(cohort, out, seed, suppress_below=suppress_below)
+        plan = None if multiverse is None else plan_with(cohort, multiverse=plan_part(multiverse, "multiverse"))
+        _main_job(cohort, out, seed, plan=plan, suppress_below=suppress_below)
 
 
-def _main_job(cohort: Cohort, out: Path, seed: int, *, suppress_below: int | None = None) -> None:
+def _main_job(
+    cohort: Cohort, out: Path, seed: int, *, plan: Plan | None = None, suppress_below: int | None = None
+) -> None:
     import immunosarc as ims
 
-    folder = ims.report.write(ims.run(cohort, seed=seed), out, suppress_below=suppress_below)
+    folder = ims.report.write(ims.run(cohort, plan, seed=seed), out, suppress_below=suppress_below)
     typer.echo(f"{folder / ('report.html' if suppress_below is None else 'tables')}")
 
 

@@ -55,10 +55,11 @@ def attrition(cohort: Cohort, *tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def _loading_rows(entry: Mapping[str, Any]) -> pd.DataFrame:
-    """One loading step: ``{step, kept, left_out: [{patient_id, sample_id, reason}]}``."""
+    """One loading step: ``{step, kept, left_out: [{patient_id, sample_id, reason}]}``, of rows or of ``level``."""
+    level = str(entry.get("level", "row"))
     left_out = pd.DataFrame(entry["left_out"], columns=["patient_id", "sample_id", "reason"], dtype="string")
-    kept = _step(entry["step"], "row", range(int(entry["kept"])))
-    return pd.concat([kept, left_out.assign(step=entry["step"], level="row", kept=False)], ignore_index=True)
+    kept = _step(entry["step"], level, range(int(entry["kept"])))
+    return pd.concat([kept, left_out.assign(step=entry["step"], level=level, kept=False)], ignore_index=True)
 
 
 def _step(name: str, level: str, rows: Iterable[Any], **ids: Any) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anndata
 import numpy as np
@@ -26,14 +26,21 @@ from immunosarc.cohort._assay import (
     sample_ids,
     storable,
 )
+from immunosarc.cohort._cbioportal_out import write_study
 from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems, refuse_cells
+from immunosarc.cohort._mudata_out import as_mudata, write_h5mu
+from immunosarc.cohort._patient_features import patient_features
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
-from immunosarc.cohort._words import assay_detail, completeness, counted, timepoint_counts
+from immunosarc.cohort._words import described, in_lines
 from immunosarc.errors import CohortError, UnknownNameError, did_you_mean, raise_together
+
+if TYPE_CHECKING:
+    import mudata
 
 __all__ = ["Cohort"]
 
 _SHOWN = 5
+_WRITERS = {"immunosarc": write_folder, "cbioportal": write_study, "h5mu": write_h5mu}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -198,7 +205,8 @@ class Cohort:
         Parameters
         ----------
         features : DataFrame of shape (n_samples, n_features)
-            Indexed by sample id, numeric; samples outside this cohort are ignored.
+            Indexed by sample id, numeric; samples outside this cohort are ignored. A text column
+            ``status`` says why a sample has no values.
 
         Returns
         -------
@@ -222,54 +230,7 @@ class Cohort:
         ['ok', 'no pre sample']
         """
         refuse_cells(features, self.assays)
-        timepoint = self._single_timepoint()
-        sample_of = self._sample_of_patient()
-        if len(sample_of) and not features.index.isin(self.samples.index).any():
-            raise CohortError(
-                "none of the feature table's rows is a sample of this cohort "
-                f"(rows: {list(map(str, features.index[:3]))}, samples: {list(self.samples.index[:3])}). "
-                "Index the features by sample_id."
-            )
-        sample = sample_of.reindex(self.patients.index)
-        rows = features.reindex(sample.fillna("").to_numpy())
-        rows.index = self.patients.index
-        scored = sample.isin(features.index)
-        status = pd.Series("ok", index=self.patients.index, dtype="string")
-        status[~scored] = "sample was not measured"
-        status[sample.isna()] = f"no {timepoint} sample"
-        status[scored & rows.isna().all(axis=1)] = "every feature is missing"
-        day = self.samples.get("study_day", pd.Series(np.nan, index=self.samples.index))
-        reserved = pd.DataFrame(
-            {
-                "timepoint": timepoint,
-                "measured_day": day.reindex(sample.fillna("").to_numpy()).to_numpy(dtype=float),
-                "status": status,
-            },
-            index=self.patients.index,
-        )
-        table = schema.PATIENT_FEATURES.check(pd.concat([reserved, rows], axis=1))
-        table.attrs = dict(features.attrs)
-        return table
-
-    def _single_timepoint(self) -> str:
-        found = list(dict.fromkeys(self.samples["timepoint"]))
-        if len(found) == 1:
-            return str(found[0])
-        what = f"samples of {len(found)} timepoints ({', '.join(found)})" if found else "no samples"
-        raise CohortError(f"per_patient needs one timepoint, the cohort has {what}. Use cohort.at('pre').")
-
-    def _sample_of_patient(self) -> pd.Series:
-        owner = self.samples["patient_id"]
-        twice = owner[owner.duplicated(keep=False)]
-        if len(twice):
-            shown = [
-                f"{patient}: {', '.join(twice.index[twice == patient])}" for patient in twice.unique()[:_SHOWN]
-            ]
-            raise CohortError(
-                f"{twice.nunique()} patient(s) have more than one sample here ({'; '.join(shown)}). "
-                "Choose one each with cohort.select(samples=...), or declare a replicate rule in the manifest."
-            )
-        return pd.Series(owner.index.to_numpy(dtype=object), index=owner.to_numpy(dtype=object), dtype=object)
+        return patient_features(self.patients, self.samples, features)
 
     @property
     def pairs(self) -> pd.Index:
@@ -286,29 +247,7 @@ class Cohort:
         DataFrame
             Columns ``part``, ``name``, ``rows``, ``patients``, ``detail``.
         """
-        rows = [
-            ("patients", "patients", len(self.patients), len(self.patients), completeness(self.patients)),
-            (
-                "samples",
-                "samples",
-                len(self.samples),
-                self.samples["patient_id"].nunique(),
-                f"{timepoint_counts(self.samples)}; {len(self.pairs)} pre-on pairs",
-            ),
-        ]
-        rows += [
-            ("tables", name, len(table), table["patient_id"].nunique(), completeness(table))
-            for name, table in self.tables.items()
-        ]
-        rows += [
-            ("assays", name, adata.n_obs, self._patients_of(adata), assay_detail(adata))
-            for name, adata in self.assays.items()
-        ]
-        return pd.DataFrame(rows, columns=["part", "name", "rows", "patients", "detail"])
-
-    def _patients_of(self, adata: anndata.AnnData) -> int:
-        ids = sample_ids(adata)
-        return int(self.samples["patient_id"].reindex(pd.unique(ids)).nunique())
+        return described(self.patients, self.samples, self.tables, assays=self.assays, n_pairs=len(self.pairs))
 
     def equals(self, other: object) -> bool:
         """Return whether another cohort holds the same data, types and provenance."""
@@ -333,26 +272,66 @@ class Cohort:
                 adata.obs[column] = storable(frame[column])
         return adata
 
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the cohort into a folder that :meth:`read` loads back equal.
-
-        Parameters
-        ----------
-        path : path
-            A folder that does not exist yet, or one that a cohort was written to before.
+    def to_mudata(self) -> mudata.MuData:
+        """Return the assays as the modalities of one MuData, with the clinical tables in ``uns``.
 
         Returns
         -------
-        Path
-            The folder: ``cohort.json``, ``patients.tsv``, ``samples.tsv``, ``tables/*.tsv``,
-            ``assays/*.h5ad``.
+        mudata.MuData
+            ``uns["immunosarc"]`` holds ``patients``, ``samples``, every long table, the origin and whether the
+            cohort is simulated. Needs the extra ``interop``.
 
         Raises
         ------
         DataFileError
-            When the folder holds something else.
+            When mudata is not installed, or the cohort has no assay.
+
+        Examples
+        --------
+        >>> import immunosarc as ims
+        >>> ims.simulate_cohort(seed=7).to_mudata()["rna"].n_obs
+        51
         """
-        return write_folder(path, self._frames(), self.assays, self.provenance)
+        return as_mudata(self._frames(), self.assays, self.provenance)
+
+    def write(self, path: str | os.PathLike[str], *, format: str = "immunosarc") -> Path:
+        """Write the cohort into a folder that loads back equal.
+
+        Parameters
+        ----------
+        path : path
+            A folder that does not exist yet, or one that a cohort was written to before; for ``"h5mu"`` a file.
+        format : {"immunosarc", "cbioportal", "h5mu"}
+            ``"immunosarc"`` is read by :meth:`read`. ``"cbioportal"`` is a study folder for the portal's importer:
+            meta files, patients, samples, timelines, mutations, expression; ``load_cohort(folder /
+            "immunosarc.toml")`` reads it back with the same tables and assays. What the portal has no place for
+            (long tables without a day in every row) stands in the folder ``immunosarc`` beside. ``"h5mu"`` is
+            :meth:`to_mudata` as one file, for other programs: nothing here reads it back.
+
+        Returns
+        -------
+        Path
+            The folder, or the file.
+
+        Raises
+        ------
+        DataFileError
+            When the folder holds something else, or the format cannot hold the cohort: an assay of cells, layers,
+            ids with other characters than letters, digits, ``.``, ``-`` and ``_``.
+        UnknownNameError
+            When there is no such format.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import immunosarc as ims
+        >>> folder = ims.simulate_cohort(seed=7).write(f"{tempfile.mkdtemp()}/study", format="cbioportal")
+        >>> ims.load_cohort(folder / "immunosarc.toml").sha256 == ims.simulate_cohort(seed=7).sha256
+        True
+        """
+        if format not in _WRITERS:
+            raise UnknownNameError(f"unknown format {format!r}.{did_you_mean(format, _WRITERS)}")
+        return _WRITERS[format](path, self._frames(), self.assays, self.provenance)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Cohort:
@@ -382,14 +361,8 @@ class Cohort:
         )
 
     def __repr__(self) -> str:
-        head = (
-            f"Cohort{self._title()}: {counted(len(self.patients), 'patient')}, "
-            f"{counted(len(self.samples), 'sample')} ({timepoint_counts(self.samples)}), "
-            f"{len(self.pairs)} pre-on pairs"
-        )
-        lines = [f"  {name}: {assay_detail(adata)}" for name, adata in self.assays.items()]
-        lines += [f"  {name}: {counted(len(table), 'row')}" for name, table in self.tables.items()]
-        return "\n".join([head, *lines])
+        title, parts = f"Cohort{self._title()}", (self.patients, self.samples)
+        return in_lines(title, parts, self.tables, assays=self.assays, n_pairs=len(self.pairs))
 
     def _title(self) -> str:
         name = f" {self.provenance['name']}" if "name" in self.provenance else ""

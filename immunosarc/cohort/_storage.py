@@ -22,6 +22,8 @@ __all__ = ["content_hash", "read_folder", "write_folder"]
 
 _FORMAT = 1
 _NAME = "cohort.json"
+# what an assay says of the file it came from, which is not what it holds
+_OF_THE_FILE = ("source", "sha256", "gene_id")
 
 
 def content_hash(frames: Mapping[str, pd.DataFrame], assays: Mapping[str, anndata.AnnData]) -> str:
@@ -31,7 +33,8 @@ def content_hash(frames: Mapping[str, pd.DataFrame], assays: Mapping[str, anndat
         digest.update(name.encode())
         digest.update(frame.to_csv(sep="\t", lineterminator="\n").encode())
     for name, adata in sorted(assays.items()):
-        about = [name, dict(adata.uns["immunosarc"]), list(adata.obs_names), list(adata.var_names)]
+        said = {key: value for key, value in adata.uns["immunosarc"].items() if key not in _OF_THE_FILE}
+        about = [name, said, list(adata.obs_names), list(adata.var_names)]
         digest.update(json.dumps(about, sort_keys=True, default=str).encode())
         digest.update(np.ascontiguousarray(dense_values(adata)).tobytes())
         for fact, content in cell_facts(adata) if adata.uns["immunosarc"]["level"] == "cell" else ():

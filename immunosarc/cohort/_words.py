@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import anndata
 import pandas as pd
 
 from immunosarc import schema
+from immunosarc.cohort._assay import sample_ids
 
-__all__ = ["assay_detail", "completeness", "counted", "timepoint_counts"]
+__all__ = ["described", "in_lines"]
+
+
+def described(
+    patients: pd.DataFrame,
+    samples: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    assays: Mapping[str, anndata.AnnData],
+    n_pairs: int,
+) -> pd.DataFrame:
+    """Return one row for each part of a cohort; see :meth:`Cohort.describe`."""
+    owner = samples["patient_id"]
+    taken = f"{timepoint_counts(samples)}; {n_pairs} pre-on pairs"
+    rows = [
+        ("patients", "patients", len(patients), len(patients), completeness(patients)),
+        ("samples", "samples", len(samples), owner.nunique(), taken),
+    ]
+    rows += [
+        ("tables", name, len(table), table["patient_id"].nunique(), completeness(table))
+        for name, table in tables.items()
+    ]
+    rows += [
+        ("assays", name, adata.n_obs, owner.reindex(pd.unique(sample_ids(adata))).nunique(), assay_detail(adata))
+        for name, adata in assays.items()
+    ]
+    return pd.DataFrame(rows, columns=["part", "name", "rows", "patients", "detail"])
+
+
+def in_lines(
+    title: str,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    assays: Mapping[str, anndata.AnnData],
+    n_pairs: int,
+) -> str:
+    """Return a cohort (its patients and samples are ``parts``) as it is shown on a terminal."""
+    patients, samples = parts
+    head = (
+        f"{title}: {counted(len(patients), 'patient')}, {counted(len(samples), 'sample')} "
+        f"({timepoint_counts(samples)}), {n_pairs} pre-on pairs"
+    )
+    lines = [f"  {name}: {assay_detail(adata)}" for name, adata in assays.items()]
+    lines += [f"  {name}: {counted(len(table), 'row')}" for name, table in tables.items()]
+    return "\n".join([head, *lines])
 
 
 def assay_detail(adata: anndata.AnnData) -> str:

@@ -14,7 +14,7 @@ from immunosarc.stats import predictive_probability as chance_to_succeed
 __all__ = ["MonitoredDesign", "predictive_probability"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MonitoredDesign(CountingTrial):
     """A single-arm trial monitored by Bayesian predictive probability.
 

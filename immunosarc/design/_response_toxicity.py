@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from immunosarc.design._record import DesignRecord
 from immunosarc.errors import ImmunosarcError
 from immunosarc.stats import response_toxicity_search
 
 __all__ = ["ResponseToxicityDesign", "bryant_day"]
 
 
-@dataclass(frozen=True)
-class ResponseToxicityDesign:
+@dataclass(frozen=True, repr=False)
+class ResponseToxicityDesign(DesignRecord):
     """A two-stage single-arm trial with response and toxicity.
 
     Attributes

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats as distributions
 
+from immunosarc.design._record import DesignRecord
 from immunosarc.errors import ImmunosarcError, raise_together
 
 __all__ = ["Screening", "screening"]
 
 
-@dataclass(frozen=True)
-class Screening:
+@dataclass(frozen=True, repr=False)
+class Screening(DesignRecord):
     """What screening for a marker costs, and whom it selects.
 
     Attributes

@@ -17,7 +17,7 @@ Kind = Literal["optimal", "minimax", "admissible"]
 _KINDS = ("optimal", "minimax", "admissible")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SimonDesign(CountingTrial):
     """A two-stage single-arm trial: when it stops, when it succeeds, how large it is.
 

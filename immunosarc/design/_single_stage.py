@@ -14,7 +14,7 @@ from immunosarc.stats import Look, operating_characteristics, single_stage_searc
 __all__ = ["SingleStageDesign", "ahern", "fleming", "single_stage_designs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SingleStageDesign(CountingTrial):
     """A single-arm trial that looks once, at its end.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import pandas as pd
 
+from immunosarc.design._record import DesignRecord
 from immunosarc.stats import Look, Operating, operating_characteristics, simulate_looks
 
 __all__ = ["CountingTrial"]
 
 
-class CountingTrial(ABC):
+class CountingTrial(DesignRecord):
     """A trial that counts successes and stops at limits.
 
     A design gives its ``looks``; what it does at a true rate follows from them, exactly and by
@@ -23,6 +24,11 @@ class CountingTrial(ABC):
     @abstractmethod
     def looks(self) -> tuple[Look, ...]:
         """When the trial looks at its data, and at which counts it stops."""
+
+    @property
+    def truths(self) -> tuple[float, ...]:
+        """True rates from 5% to 95%."""
+        return tuple(i / 20 for i in range(1, 20))
 
     def operating_characteristics(self, rates: Sequence[float]) -> pd.DataFrame:
         """Return what the trial does at each true rate, exactly.

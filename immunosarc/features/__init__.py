@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from immunosarc.features._applicability import applicability
+from immunosarc.features._changed_clones import changed_clones, clonal_expansion
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
 from immunosarc.features._imaging_cells import phenotypes_of
@@ -22,6 +23,8 @@ from immunosarc.features._purity import estimate_purity
 from immunosarc.features._qc import qc
 from immunosarc.features._reference import Population, Reference, Rules, build_reference, sarcoma_reference
 from immunosarc.features._reference_file import read_reference, write_reference
+from immunosarc.features._repertoire import repertoire, repertoire_depths
+from immunosarc.features._repertoire_overlap import repertoire_overlap, tumor_blood_overlap
 from immunosarc.features._score import coverage, panel, score, signatures
 from immunosarc.features._unit_check import check_units
 from immunosarc.features._units import convert
@@ -37,8 +40,10 @@ __all__ = [
     "applicability",
     "build_reference",
     "by_sample",
+    "changed_clones",
     "check_units",
     "classify",
+    "clonal_expansion",
     "convert",
     "coverage",
     "cross_g",
@@ -62,10 +67,14 @@ __all__ = [
     "qc",
     "read_cell_profiles",
     "read_reference",
+    "repertoire",
+    "repertoire_depths",
+    "repertoire_overlap",
     "sarcoma_reference",
     "score",
     "signature_matrix",
     "signatures",
     "structure_burden",
+    "tumor_blood_overlap",
     "write_reference",
 ]

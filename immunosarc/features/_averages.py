@@ -5,9 +5,10 @@ What every kernel takes and returns is said in :mod:`immunosarc.features._scorin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from immunosarc.features._scoring import Bools, Floats, as_rows, ratio_of, register, sums, varies
@@ -165,13 +166,11 @@ def mean_z(expression: Floats, members: Bools) -> Floats:
     >>> mean_z(np.array([[1.0, 9.0], [2.0, 9.0], [3.0, 9.0]]), np.array([[True], [False]])).ravel()
     array([-1.,  0.,  1.])
     """
-    used = np.asarray(members.any(axis=1))
-    values = expression if used.all() else expression[:, used]
-    mean, deviation = _mean_and_deviation(values)
-    per_deviation = ratio_of(np.ones_like(deviation), np.where(varies(values), deviation, 0.0))
-    listed = as_rows(members[used]).multiply(per_deviation).tocsr()
-    totals = np.array([listed @ (sample - mean) for sample in values]).reshape(len(values), members.shape[1])
-    return ratio_of(totals, members.sum(axis=0))
+    used = np.flatnonzero(members.any(axis=1))
+    mean, deviation = _mean_and_deviation(expression, used)
+    listed = as_rows(members[used]).multiply(ratio_of(np.ones_like(deviation), deviation)).tocsr()
+    totals = [listed @ (sample - mean) for sample in _rows(expression, used)]
+    return ratio_of(np.array(totals).reshape(len(expression), members.shape[1]), members.sum(axis=0))
 
 
 @register(
@@ -310,16 +309,24 @@ def less_down(kernel: Kernel, expression: Floats, members: Bools, down: Bools | 
     return score
 
 
-def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (n - 1) of each gene over the samples that have a value."""
-    total = values.sum(axis=0)
-    n = np.full(len(total), float(len(values)))
-    gaps = np.flatnonzero(np.isnan(total))
-    n[gaps] = np.sum(~np.isnan(values[:, gaps]), axis=0)
-    total[gaps] = np.nansum(values[:, gaps], axis=0)
+def _rows(expression: Floats, genes: NDArray[np.int64]) -> Iterator[Floats]:
+    """Yield each sample's values of some genes: their matrix is never copied."""
+    for sample in expression:
+        yield sample[genes] if len(genes) < len(sample) else sample
+
+
+def _mean_and_deviation(expression: Floats, genes: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (n - 1) of genes over the samples that have a value; zero where none varies."""
+    n, total, squares = np.zeros((3, len(genes)))
+    low, high = np.full(len(genes), np.inf), np.full(len(genes), -np.inf)
+    for sample in _rows(expression, genes):
+        known = ~np.isnan(sample)
+        n += known
+        np.add(total, sample, out=total, where=known)
+        np.fmin(low, sample, out=low)
+        np.fmax(high, sample, out=high)
     mean = ratio_of(total, n)
-    squares = np.zeros_like(total)
-    for sample in values:
-        squares += (sample - mean) ** 2
-    squares[gaps] = np.nansum((values[:, gaps] - mean[gaps]) ** 2, axis=0)
-    return mean, np.sqrt(ratio_of(squares, n - 1))
+    for sample in _rows(expression, genes):
+        apart = sample - mean
+        np.add(squares, apart * apart, out=squares, where=~np.isnan(sample))
+    return mean, np.where(low < high, np.sqrt(ratio_of(squares, n - 1)), 0.0)

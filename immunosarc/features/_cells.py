@@ -18,7 +18,7 @@ from immunosarc.features._alignment import Alignment, check_options
 from immunosarc.features._control_genes import control_genes
 from immunosarc.features._parts import Genes, kernel_parts
 from immunosarc.features._ranked import MAX_RANK, ucell, ucell_of_rank_sums
-from immunosarc.features._scoring import SCORING, Bools, Floats, ratio_of
+from immunosarc.features._scoring import SCORING, Bools, Floats, ratio_of, sets_of_genes
 from immunosarc.features._units import check_block, on_scored_scale, scored_unit, unit_of
 
 if TYPE_CHECKING:
@@ -103,15 +103,14 @@ def _score_genes(aligned: Alignment, members: Bools, **options: Any) -> Floats:
 def _ucell(aligned: Alignment, members: Bools) -> Floats:
     if _stored(aligned.assay.X) < _LARGE:
         return _stacked(aligned, members, lambda block: ucell(block.toarray(), members))
-    from immunosarc.features._radix import top_rank_sums
+    from immunosarc.features._radix import top_rank_sums_sparse
 
-    genes, sets = np.nonzero(members)
-    starts = np.searchsorted(genes, np.arange(len(members) + 1))
+    starts, sets = sets_of_genes(members)
     inside, most = members.sum(axis=0), min(MAX_RANK, len(members))
 
     def score(block: sparse.csr_matrix) -> Floats:
         values = block.data.astype(np.float64)
-        found = top_rank_sums(values, block.indices, block.indptr, starts, sets, inside, float(most))
+        found = top_rank_sums_sparse(values, block.indices, block.indptr, starts, sets, inside, most)
         return ucell_of_rank_sums(found, inside, most)
 
     return _stacked(aligned, members, score)
@@ -179,13 +178,25 @@ def _scored(block: sparse.csr_matrix, unit: str) -> sparse.csr_matrix:
 
 
 def _rows(matrix: Any) -> Iterator[sparse.csr_matrix]:
-    """Yield the matrix some rows at a time."""
+    """Yield the matrix some rows at a time, each stored value once; rows of a sparse matrix are not copied."""
     by_row = matrix.tocsr() if sparse.issparse(matrix) else matrix
     for start in range(0, matrix.shape[0], _CELLS_AT_ONCE):
-        yield sparse.csr_matrix(by_row[start : start + _CELLS_AT_ONCE])
+        if not sparse.issparse(matrix):
+            yield sparse.csr_matrix(by_row[start : start + _CELLS_AT_ONCE])
+            continue
+        ends = by_row.indptr[start : start + _CELLS_AT_ONCE + 1]
+        stored = slice(ends[0], ends[-1])
+        shape = len(ends) - 1, matrix.shape[1]
+        block = sparse.csr_matrix((by_row.data[stored], by_row.indices[stored], ends - ends[0]), shape)
+        if not block.has_canonical_format:
+            block = block.copy()
+            block.sum_duplicates()
+        yield block
 
 
 def _zero_throughout(block: sparse.csr_matrix) -> Bools:
+    if block.data.all():
+        return np.asarray(np.diff(block.indptr) == 0)
     stored = np.append(0, np.cumsum(block.data != 0))
     return np.asarray(stored[block.indptr[1:]] == stored[block.indptr[:-1]])
 

@@ -14,7 +14,7 @@ from immunosarc.features._averages import less_down
 from immunosarc.features._densities import DENSITIES
 from immunosarc.features._ranked import TIES
 from immunosarc.features._ranking import LARGE, tied_ranks
-from immunosarc.features._scoring import Bools, Floats, ratio_of, register, varies
+from immunosarc.features._scoring import Bools, Floats, ratio_of, register, sets_of_genes, varies
 
 __all__ = ["gsva", "gsva_signed"]
 
@@ -120,8 +120,7 @@ def _walk(densities: Floats, members: Bools, *, by_row: bool) -> tuple[Floats, F
         return _walk_along_members(densities, members, by_row=by_row)
     from immunosarc.features._radix import walk_rows
 
-    genes, sets = np.nonzero(members)
-    starts = np.searchsorted(genes, np.arange(len(members) + 1))
+    starts, sets = sets_of_genes(members)
     inside = members.sum(axis=0)
     rise, fall = np.empty((2, len(densities), len(inside)))
     for start in range(0, len(densities), _AT_ONCE):

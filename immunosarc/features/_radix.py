@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from immunosarc.features._scoring import Floats
 
-__all__ = ["rank_rows", "top_rank_sums", "walk_rows"]
+__all__ = ["rank_rows", "top_rank_sums", "top_rank_sums_sparse", "walk_rows"]
 
 Ints = NDArray[np.int64]
 Columns = NDArray[np.uint32]
+Keys = NDArray[np.uint64]
 
-_DIGITS = 2048
+_DIGITS, _FEW = 2048, 512
+_LAST = np.uint64(_DIGITS - 1)
 _compiled = numba.njit(cache=True, nogil=True)
 
 
@@ -115,47 +117,80 @@ def walk_rows(block: Floats, starts: Ints, sets: Ints, inside: Ints, by_row: boo
 
 
 @_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _sort(values: Floats, keys: NDArray[np.uint64], order: Columns) -> int:
+def _sort(values: Floats, keys: Keys, order: Columns) -> int:
     """Put the values' keys and columns in order, equal ones as they come, into the second row; return how many."""
-    columns = len(values)
     bits = values.view(np.uint64)
     counts = np.zeros((3, _DIGITS), np.int64)
-    top = np.uint64(1) << np.uint64(63)
     n = 0
-    for column in range(columns):
+    for column in range(len(values)):
         if np.isnan(values[column]):
             continue
-        key = bits[column]
-        if values[column] == 0.0:  # minus zero equals zero
-            key = top
-        elif key & top:
-            key = ~key
-        else:
-            key = key | top
+        key = _key(values[column], bits[column])
         keys[0, n], order[0, n] = key, column
-        counts[0, (key >> np.uint64(31)) & np.uint64(2047)] += 1
-        counts[1, (key >> np.uint64(42)) & np.uint64(2047)] += 1
+        counts[0, (key >> np.uint64(31)) & _LAST] += 1
+        counts[1, (key >> np.uint64(42)) & _LAST] += 1
         counts[2, key >> np.uint64(53)] += 1
         n += 1
     for digit in range(3):
-        shift = np.uint64(31 + 11 * digit)
         here, there = digit % 2, 1 - digit % 2
-        source, target, moving, moved = keys[here], keys[there], order[here], order[there]
-        total, slots = 0, counts[digit]
-        for value in range(_DIGITS):
-            slots[value], total = total, total + slots[value]
-        for i in range(n):
-            key = source[i]
-            value = (key >> shift) & np.uint64(2047)
-            place = slots[value]
-            slots[value] = place + 1
-            target[place], moved[place] = key, moving[i]
+        shift = np.uint64(31 + 11 * digit)
+        _move(keys[here, :n], order[here], keys[there], order[there], shift, counts[digit])
     _insert(keys[1, :n], order[1, :n])
     return n
 
 
 @_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def _insert(keys: NDArray[np.uint64], order: Columns) -> None:
+def _sort_few(values: Floats, columns: Columns, keys: Keys, order: Columns) -> None:
+    """Sort some hundreds of values, none missing, and the columns they came from, into the first row.
+
+    Two passes over the leading bits of what they have above the lowest: fewer slots to empty and to count through.
+    """
+    n = len(values)
+    bits = values.view(np.uint64)
+    low, high = ~np.uint64(0), np.uint64(0)
+    for i in range(n):
+        key = _key(values[i], bits[i])
+        keys[0, i], order[0, i] = key, columns[i]
+        low, high = min(low, key), max(high, key)
+    width = np.uint64(0)
+    while (high - low) >> width > _FEW * _FEW - 1 and n:
+        width += np.uint64(1)
+    counts = np.zeros((2, _FEW), np.int64)
+    for i in range(n):
+        key = keys[0, i] - low
+        keys[0, i] = key
+        counts[0, (key >> width) & np.uint64(_FEW - 1)] += 1
+        counts[1, key >> (width + np.uint64(9))] += 1
+    _move(keys[0, :n], order[0], keys[1], order[1], width, counts[0])
+    _move(keys[1, :n], order[1], keys[0], order[0], width + np.uint64(9), counts[1])
+    _insert(keys[0, :n], order[0, :n])
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _key(value: float, bits: np.uint64) -> np.uint64:
+    """Return a float's bits such that they sort like the float; minus zero equals zero."""
+    top = np.uint64(1) << np.uint64(63)
+    if value == 0.0:
+        return top
+    return ~bits if bits & top else bits | top
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _move(source: Keys, moving: Columns, target: Keys, moved: Columns, shift: np.uint64, slots: Ints) -> None:
+    """Put keys and columns in the order of one digit; ``slots`` has how many keys have each of its values."""
+    last, total = np.uint64(len(slots) - 1), 0
+    for value in range(len(slots)):
+        slots[value], total = total, total + slots[value]
+    for i in range(len(source)):
+        key = source[i]
+        value = (key >> shift) & last
+        place = slots[value]
+        slots[value] = place + 1
+        target[place], moved[place] = key, moving[i]
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _insert(keys: Keys, order: Columns) -> None:
     moves = 0
     for i in range(1, len(keys)):
         key, column, j = keys[i], order[i], i - 1
@@ -173,16 +208,46 @@ def _insert(keys: NDArray[np.uint64], order: Columns) -> None:
 
 
 @_compiled  # type: ignore[untyped-decorator]  # numba has no types
-def top_rank_sums(
-    data: Floats, columns: Ints, ends: Ints, starts: Ints, sets: Ints, inside: Ints, most: float
-) -> Floats:
-    """Return each set's sum of ranks from the highest, in rows of a sparse matrix.
+def top_rank_sums(block: Floats, starts: Ints, sets: Ints, inside: Ints, limit: int) -> tuple[Floats, Ints]:
+    """Return each set's sum of ranks from the highest, and how many values a row has.
 
-    Ranks beyond ``most`` count as one more. The values that are not stored are zeros and share their mean rank.
-    The sets of column c are ``sets[starts[c]:starts[c + 1]]``.
+    Ranks beyond ``limit``, or beyond the values a row has, count as one more; NaN for a set with a missing value.
+    Only values that can have a rank up to ``limit`` are sorted. The sets of column c are
+    ``sets[starts[c]:starts[c + 1]]``.
+    """
+    rows, columns = block.shape
+    sums, measured = np.empty((rows, len(inside) + 1)), np.empty(rows, np.int64)
+    first = _first_sets(starts, sets, len(inside))
+    values, places = np.empty(columns), np.empty(columns, np.uint32)
+    keys, order = np.empty((2, columns), np.uint64), np.empty((2, columns), np.uint32)
+    for row in range(rows):
+        n = 0
+        for value in block[row]:
+            n += value == value
+        measured[row] = n
+        most = min(limit, n)
+        kept = _highest(block[row], n, most, values, places)
+        for s in range(len(inside)):
+            sums[row, s] = inside[s] * (most + 1.0)
+        _sort_few(values[:kept], places, keys, order)
+        _add_gains(keys[0, :kept], order[0, :kept], 0, most, most + 1.0, first, starts, sets, sums[row])
+        if n < columns:
+            for column in range(columns):
+                if np.isnan(block[row, column]):
+                    sums[row, sets[starts[column] : starts[column + 1]]] = np.nan
+    return sums[:, :-1], measured
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def top_rank_sums_sparse(
+    data: Floats, columns: Ints, ends: Ints, starts: Ints, sets: Ints, inside: Ints, most: int
+) -> Floats:
+    """Return :func:`top_rank_sums` of the rows of a sparse matrix without missing values.
+
+    The values that are not stored are zeros and share their mean rank.
     """
     rows, n_columns = len(ends) - 1, len(starts) - 1
-    sums = np.empty((rows, len(inside)))
+    sums, first = np.empty((rows, len(inside) + 1)), _first_sets(starts, sets, len(inside))
     values, places = np.empty(n_columns), np.empty(n_columns, np.uint32)
     keys, order = np.empty((2, n_columns), np.uint64), np.empty((2, n_columns), np.uint32)
     for row in range(rows):
@@ -197,20 +262,73 @@ def top_rank_sums(
         of_zeros = most + 1.0 if of_zeros > most else of_zeros
         for s in range(len(inside)):
             sums[row, s] = inside[s] * of_zeros
-        _sort(values[:stored], keys, order)
-        ranked, moved = keys[1], order[1]
-        end = stored
-        while end > 0:
-            start = end - 1
-            while start > 0 and ranked[start - 1] == ranked[start]:
-                start -= 1
-            rank = stored - (start + end - 1) / 2.0
-            if end <= stored - above:  # below zero
-                rank += zeros
-            gain = (most + 1.0 if rank > most else rank) - of_zeros
-            for i in range(start, end):
-                column = places[moved[i]]
-                for j in range(starts[column], starts[column + 1]):
-                    sums[row, sets[j]] += gain
-            end = start
-    return sums
+        _sort_few(values[:stored], places, keys, order)
+        ranked, moved = keys[0, :stored], order[0, :stored]
+        below = stored - above
+        _add_gains(ranked[below:], moved[below:], 0, most, of_zeros, first, starts, sets, sums[row])
+        _add_gains(ranked[:below], moved[:below], above + zeros, most, of_zeros, first, starts, sets, sums[row])
+    return sums[:, :-1]
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _highest(values: Floats, n: int, most: int, kept: Floats, places: Columns) -> int:
+    """Keep the values that no less than ``most`` reach or exceed, and their columns; return how many are kept.
+
+    A guess from some of the values, a little below the threshold; where too few exceed it, a lower one.
+    """
+    step = max(1, n // 512)
+    some = values[::step]
+    some = some[some == some]
+    share = most / step
+    wanted = int(share + 3.0 * np.sqrt(share)) + 1
+    while True:
+        threshold = -np.inf
+        if wanted <= len(some):
+            threshold = np.partition(some, len(some) - wanted)[len(some) - wanted]
+        found = 0
+        for column in range(len(values)):
+            kept[found], places[found] = values[column], column
+            found += values[column] >= threshold
+        if found >= most:
+            return found
+        wanted *= 2
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _add_gains(
+    ranked: Keys,
+    columns: Columns,
+    ahead: int,
+    most: int,
+    plain: float,
+    first: Ints,
+    starts: Ints,
+    sets: Ints,
+    sums: Floats,
+) -> None:
+    """Add to each set what the rank of each of its columns has above ``plain``; ``ahead`` values are higher.
+
+    Most columns are in one set or in none: the first is added without asking, none has its own sum at the end.
+    """
+    end = len(ranked)
+    while end > 0:
+        start = end - 1
+        while start > 0 and ranked[start - 1] == ranked[start]:
+            start -= 1
+        rank = ahead + len(ranked) - (start + end - 1) / 2.0
+        gain = (most + 1.0 if rank > most else rank) - plain
+        for i in range(start, end):
+            column = columns[i]
+            sums[first[column]] += gain
+            for j in range(starts[column] + 1, starts[column + 1]):
+                sums[sets[j]] += gain
+        end = start
+
+
+@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _first_sets(starts: Ints, sets: Ints, none: int) -> Ints:
+    first = np.full(len(starts) - 1, none)
+    for column in range(len(first)):
+        if starts[column] < starts[column + 1]:
+            first[column] = sets[starts[column]]
+    return first

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from immunosarc.errors import ImmunosarcError
 from immunosarc.features._averages import less_down
-from immunosarc.features._ranking import tied_ranks
+from immunosarc.features._ranking import tied_ranks, top_rank_sums
 from immunosarc.features._scoring import Bools, Floats, as_rows, ratio_of, register
 
 __all__ = [
@@ -232,16 +232,12 @@ def ucell(expression: Floats, members: Bools) -> Floats:
     >>> ucell(np.array([[5.0, 4.0, 3.0, 1.0]]), np.array([[True], [True], [False], [False]]))
     array([[1.]])
     """
-    used, listed, inside = _used(members)
-    result = np.empty((len(expression), members.shape[1]))
-    for row, found in enumerate(tied_ranks(expression, used)):
-        most = min(MAX_RANK, found.n)
-        ranks = found.n + 1 - found.place
-        result[row] = ucell_of_rank_sums(listed @ np.where(ranks > most, most + 1.0, ranks), inside, most)
-    return result
+    inside = members.sum(axis=0)
+    rank_sums, n = top_rank_sums(expression, members, MAX_RANK)
+    return ucell_of_rank_sums(rank_sums, inside, np.minimum(MAX_RANK, n)[:, None])
 
 
-def ucell_of_rank_sums(rank_sums: Floats, inside: NDArray[np.int64], most: int) -> Floats:
+def ucell_of_rank_sums(rank_sums: Floats, inside: NDArray[np.int64], most: int | NDArray[np.int64]) -> Floats:
     """Return the scores from each signature's sum of ranks, those beyond ``most`` counted as one more."""
     excess = rank_sums - inside * (inside + 1) / 2
     return np.where(inside <= most, 1.0 - ratio_of(excess, inside * most), np.nan)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from immunosarc.features._scoring import Floats
+from immunosarc.features._scoring import Bools, Floats, as_rows, sets_of_genes
 
-__all__ = ["LARGE", "Ranks", "tied_ranks"]
+__all__ = ["LARGE", "Ranks", "tied_ranks", "top_rank_sums"]
 
 LARGE = 4_000_000
 """Values from which the compiled sort is worth loading."""
@@ -57,6 +57,31 @@ def tied_ranks(expression: Floats, used: NDArray[np.int64], *, by_row: bool = Fa
         block = np.ascontiguousarray(expression[start : start + _AT_ONCE], dtype=np.float64)
         for low, high, place, n in zip(*rank_rows(block, columns, by_row), strict=True):
             yield Ranks(low, high, place, int(n))
+
+
+def top_rank_sums(expression: Floats, members: Bools, limit: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return each signature's sum of ranks from the highest, and how many genes of each sample have a value.
+
+    Ranks beyond ``limit``, or beyond the genes that have a value, count as one more. NaN where the value of a
+    member is missing.
+    """
+    rank_sums, measured = np.empty((len(expression), members.shape[1])), np.empty(len(expression), np.int64)
+    if expression.size < LARGE:
+        used = np.flatnonzero(members.any(axis=1))
+        listed = as_rows(members[used])
+        for row, found in enumerate(tied_ranks(expression, used)):
+            ranks, most = found.n + 1 - found.place, min(limit, found.n)
+            rank_sums[row], measured[row] = listed @ np.where(ranks > most, most + 1.0, ranks), found.n
+        return rank_sums, measured
+    from immunosarc.features._radix import top_rank_sums as compiled
+
+    starts, sets = sets_of_genes(members)
+    inside = members.sum(axis=0)
+    for start in range(0, len(expression), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        block = np.ascontiguousarray(expression[rows], dtype=np.float64)
+        rank_sums[rows], measured[rows] = compiled(block, starts, sets, inside, limit)
+    return rank_sums, measured
 
 
 def _tied_ranks(values: Floats, used: NDArray[np.int64], *, by_row: bool) -> Ranks:

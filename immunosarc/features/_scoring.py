@@ -28,7 +28,7 @@ from scipy import sparse
 
 from immunosarc.registry import Registry
 
-__all__ = ["SCORING", "Bools", "Floats", "as_rows", "ratio_of", "register", "sums", "varies"]
+__all__ = ["SCORING", "Bools", "Floats", "as_rows", "ratio_of", "register", "sets_of_genes", "sums", "varies"]
 
 SCORING = Registry("scoring method")
 """The scoring methods, planned ones included; ``SCORING.table()`` lists them."""
@@ -80,6 +80,12 @@ def sums(expression: Floats, membership: sparse.csr_matrix) -> Floats:
 def as_rows(members: NDArray[Any]) -> sparse.csr_matrix:
     """Return one sparse row per signature."""
     return sparse.csr_matrix(members.T, dtype=np.float64)
+
+
+def sets_of_genes(members: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return starts and signatures: those of gene g are ``signatures[starts[g]:starts[g + 1]]``."""
+    genes, signatures = np.nonzero(members)
+    return np.searchsorted(genes, np.arange(len(members) + 1)), signatures
 
 
 def ratio_of(numerator: Floats, denominator: NDArray[np.number]) -> Floats:

@@ -7,6 +7,7 @@ from immunosarc.loaders._fetch import fetch_files
 from immunosarc.loaders._genes import repair_genes
 from immunosarc.loaders._imaging_block import CellMarker, ImageFile, ImagingBlock
 from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
+from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import read_manifest
 
@@ -16,6 +17,7 @@ __all__ = [
     "CellMarker",
     "ImageFile",
     "ImagingBlock",
+    "LongTableBlock",
     "Manifest",
     "ManifestCheck",
     "PatientsBlock",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._fault import Fault
@@ -14,39 +15,7 @@ from immunosarc.loaders._source import Source
 __all__ = ["NotRead", "expanded"]
 
 # Columns and codes as the format defines them; everything else is for the manifest to declare.
-_PATIENT_COLUMNS = {
-    "patient_id": "PATIENT_ID",
-    "age": "AGE",
-    "sex": "SEX",
-    "os_time": "OS_MONTHS",
-    "os_event": "OS_STATUS",
-    "pfs_time": "PFS_MONTHS",
-    "pfs_event": "PFS_STATUS",
-}
-_SAMPLE_COLUMNS = {"sample_id": "SAMPLE_ID", "patient_id": "PATIENT_ID"}
-_TIMELINE_COLUMNS = {
-    "patient_id": "PATIENT_ID",
-    "study_day": "START_DATE",
-    "end_day": "STOP_DATE",
-    "drug": "AGENT",
-}
-_VARIANT_COLUMNS = {
-    "sample_id": "Tumor_Sample_Barcode",
-    "gene": "Hugo_Symbol",
-    "consequence": "Variant_Classification",
-    "protein_change": "HGVSp_Short",
-    "chromosome": "Chromosome",
-    "position": "Start_Position",
-    "reference_allele": "Reference_Allele",
-    "alternate_allele": "Tumor_Seq_Allele2",
-    "alternate_reads": "t_alt_count",
-    "reference_reads": "t_ref_count",
-}
-_RECODE: Mapping[str, Mapping[str, Any]] = {
-    "sex": {"Male": "male", "Female": "female", "MALE": "male", "FEMALE": "female"},
-    "os_event": {"1:DECEASED": True, "0:LIVING": False},
-    "pfs_event": {"1:PROGRESSION": True, "1:PROGRESSED": True, "0:CENSORED": False},
-}
+_COLUMNS = schema.CBIOPORTAL_COLUMNS
 _PAIR = (("_time", "_event"), ("_event", "_time"))
 _MISSING = ["NA", "[Not Available]", "[Not Applicable]", "[Unknown]", "[Discrepancy]"]
 
@@ -105,8 +74,8 @@ def expanded(
     used: set[str] = set()
     plain.setdefault("time_unit", "months")
     for block, datatype, columns in (
-        ("patients", "PATIENT_ATTRIBUTES", _PATIENT_COLUMNS),
-        ("samples", "SAMPLE_ATTRIBUTES", _SAMPLE_COLUMNS),
+        ("patients", "PATIENT_ATTRIBUTES", _COLUMNS["patients"]),
+        ("samples", "SAMPLE_ATTRIBUTES", _COLUMNS["samples"]),
     ):
         file = _only(profiles, datatype, about["folder"], faults)
         if file is not None:
@@ -123,7 +92,7 @@ def expanded(
     for file in mutations:
         used.add(file)
         declared = _tables(plain.get("tables"))
-        variants = _clinical(file, _VARIANT_COLUMNS, declared.get("variants"), source, faults)
+        variants = _clinical(file, _COLUMNS["variants"], declared.get("variants"), source, faults)
         plain["tables"] = declared | {"variants": variants}
     return plain, tuple(NotRead(one.file, _why(one)) for one in profiles if one.file not in used)
 
@@ -147,7 +116,7 @@ def _timeline(
         faults.append(Fault(ManifestError, f"[cbioportal] {what}"))
         return {}
     used.add(file)
-    return {"medications": _clinical(file, _TIMELINE_COLUMNS, {"first_dose": first_dose}, source, faults)}
+    return {"medications": _clinical(file, _COLUMNS["timeline"], {"first_dose": first_dose}, source, faults)}
 
 
 def _tables(value: Any) -> dict[str, Any]:
@@ -206,9 +175,11 @@ def _clinical(
     other = {name: name.replace(*ends) for ends in _PAIR for name in found if name.endswith(ends[0])}
     half = {name for name, partner in other.items() if partner not in found}
     mapped = {name: column for name, column in found.items() if name not in half} | own
-    recode = {name: dict(codes) for name, codes in _RECODE.items() if name in mapped and name not in own}
+    recode = {
+        name: dict(codes) for name, codes in schema.CBIOPORTAL_CODES.items() if name in mapped and name not in own
+    }
     defaults: dict[str, Any] = {"file": file, "comment": "#", "missing": list(_MISSING)}
-    if columns is _PATIENT_COLUMNS:
+    if columns is _COLUMNS["patients"]:
         defaults["event_without_time"] = "missing"
     if "EVENT_TYPE" in there:
         defaults["keep"] = {"EVENT_TYPE": ["TREATMENT", "Treatment"]}

@@ -14,10 +14,10 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
 from immunosarc.loaders._fault import Fault, few, in_lines
-from immunosarc.loaders._privacy import Gate, holds_free_text, revealing
+from immunosarc.loaders._privacy import Gate, holds_free_text, like_record_numbers, revealing
 from immunosarc.loaders._rules import RULES, Rule, image_name
 
-__all__ = ["ColumnPlan", "parse_number", "read_cells", "value_problem"]
+__all__ = ["ColumnPlan", "number_faults", "parse_number", "read_cells", "value_problem"]
 
 FLAGS = {
     "true": True,
@@ -166,6 +166,18 @@ def _privacy_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[
         what = "holds free text by its name, which may name a person; leave it out, or recode each value"
         faults.append(Fault(PrivacyError, f"{file}, column {plan.source!r}: {what}"))
     return wrong
+
+
+def number_faults(file: str, cells: pd.Series, plan: ColumnPlan, *, owners: pd.Series | None) -> list[Fault]:
+    """Return what is wrong with a column that numbers the patients as a hospital does; it takes all its cells."""
+    known = cells[~cells.isin(plan.missing)]
+    if not plan.is_open or not like_record_numbers(known, owners, name=plan.source) or plan.gate.lets(plan.source):
+        return []
+    what = (
+        "holds numbers of one length, one for each patient, as record numbers are; leave the column out of the "
+        f"manifest. If it is a measurement, let it through: --allow-column {_quoted(plan.source)}"
+    )
+    return [Fault(PrivacyError, f"{file}, column {plan.source!r}: {what}")]
 
 
 Read = Callable[[str], Any]

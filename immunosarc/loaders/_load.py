@@ -27,15 +27,17 @@ from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._block import read_block
 from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, TableBlock
 from immunosarc.loaders._cdisc import first_doses
-from immunosarc.loaders._clinical import Part, joined, long_part, patients_part, samples_part
+from immunosarc.loaders._clinical import Part, joined, patients_part, samples_part
 from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._imaging import read_imaging
 from immunosarc.loaders._imaging_block import ImagingBlock
+from immunosarc.loaders._long_block import LongTableBlock
+from immunosarc.loaders._long_table import read_long_table
+from immunosarc.loaders._maf import with_callable_size
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._privacy import Gate
 from immunosarc.loaders._source import Source
-from immunosarc.loaders._variants import of_samples, without_patient
 
 __all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
 
@@ -244,9 +246,18 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
         samples = samples_part(read, patients, replicates, faults)
     tables: dict[str, Part] = {}
     assays = {}
-    for where in parsed.blocks:
-        if where[0] == "tables" and where[1] in schema.LONG_TABLES:
-            tables |= _long_table(parsed, where, source, faults, patients, samples, first_doses)
+    for where, block in parsed.blocks.items():
+        if isinstance(block, LongTableBlock) and where[1] in schema.LONG_TABLES:
+            tables |= read_long_table(
+                where[1],
+                block,
+                source,
+                faults,
+                patients=patients,
+                samples=samples,
+                time_unit=_time_unit(parsed),
+                first_doses=first_doses,
+            )
     for where, block in parsed.blocks.items():
         name, assay = where[-1], None
         if isinstance(block, AssayBlock):
@@ -256,31 +267,14 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
             assay = read_imaging(name, block, samples, source, faults, fields=fields)
         if assay is not None:
             assays[name] = assay
+    variants = parsed.blocks.get(("tables", "variants"))
+    if isinstance(variants, LongTableBlock) and variants.callable_mb and samples and "variants" in tables:
+        samples = with_callable_size(samples, tables["variants"], variants.callable_mb, faults)
     if "samples" not in parsed.raw and parsed.raw.get("assays"):
         faults.append(
             Fault(ManifestError, "[samples] is missing; assays need a table that says whose each sample is")
         )
     return _Parts(patients, further, samples, tables, assays)
-
-
-def _long_table(
-    parsed: Parsed,
-    where: tuple[str, ...],
-    source: Source,
-    faults: list[Fault],
-    patients: Part | None,
-    samples: Part | None,
-    first_doses: Mapping[str, str],
-) -> dict[str, Part]:
-    """Read a long table by its name; nothing when it cannot be read."""
-    name, table = where[1], schema.LONG_TABLES[where[1]]
-    of_sample = "sample_id" in table.columns
-    read = _table(parsed, where, without_patient(table) if of_sample else table, source, faults, first_doses)
-    if read is None:
-        return {}
-    return {
-        name: of_samples(name, read, samples, faults) if of_sample else long_part(name, read, patients, faults)
-    }
 
 
 def _patients(
@@ -379,6 +373,7 @@ def _provenance(
         "plan": _plain(manifest.plan),
         **({"allowed_columns": sorted(source.gate.passed)} if source.gate.passed else {}),
         **({"lock": _plain(lock)} if lock is not None else {}),
+        **({"simulated": True} if manifest.simulated else {}),
     }
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from immunosarc.loaders._assay_block import AssayBlock
-from immunosarc.loaders._blocks import ManifestPart, PatientsBlock, SamplesBlock, TableBlock, TimeUnit
+from immunosarc.loaders._blocks import ManifestPart, PatientsBlock, SamplesBlock, TimeUnit
 from immunosarc.loaders._imaging_block import ImagingBlock, is_imaging
+from immunosarc.loaders._long_block import LongTableBlock
 
 __all__ = ["ASSAY_KINDS", "AnyAssay", "Manifest", "assay_kind"]
 
@@ -49,6 +50,8 @@ class Manifest(ManifestPart):
         For the report and for those who use the data.
     time_unit : {"days", "weeks", "months", "years"}, optional
         Of ``pfs_time`` and ``os_time``; a week has 7 days, a month 30.4375, a year 365.25.
+    simulated : bool
+        Whether the numbers were made by a program; every table and figure then says so.
     caveats : list of str
         What a reader of the results has to know.
     patients : PatientsBlock
@@ -56,7 +59,7 @@ class Manifest(ManifestPart):
         The clinical tables; ``samples`` is needed for assays.
     assays : dict of str to AssayBlock or ImagingBlock
         Measurements, by the name they get in the cohort.
-    tables : dict of str to TableBlock
+    tables : dict of str to LongTableBlock
         Long tables, by the names of ``schema.LONG_TABLES``.
     plan : dict
         The analysis plan, kept as it is.
@@ -74,9 +77,10 @@ class Manifest(ManifestPart):
     license: str = ""
     source: str = ""
     time_unit: TimeUnit | None = None
+    simulated: bool = False
     caveats: list[str] = Field(default_factory=list)
     patients: PatientsBlock = Field(description="a table with file, columns, ...")
     samples: SamplesBlock | None = None
     assays: Annotated[dict[str, AnyAssay], AfterValidator(_assay_names)] = Field(default_factory=dict)
-    tables: dict[str, TableBlock] = Field(default_factory=dict)
+    tables: dict[str, LongTableBlock] = Field(default_factory=dict)
     plan: dict[str, Any] = Field(default_factory=dict)

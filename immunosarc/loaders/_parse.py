@@ -19,6 +19,7 @@ from immunosarc.loaders._blocks import PatientsBlock, Replicates, SamplesBlock, 
 from immunosarc.loaders._cbioportal import NotRead, expanded
 from immunosarc.loaders._fault import Fault
 from immunosarc.loaders._imaging_block import IMAGING_FORMATS, CellMarker, ImageFile, ImagingBlock
+from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._manifest import ASSAY_KINDS, Manifest, assay_kind
 from immunosarc.loaders._places import key_lines, line_of
 from immunosarc.loaders._source import Source
@@ -204,7 +205,7 @@ def _place(inside: Where, kind: type[BaseModel] | None = None) -> tuple[Where, t
         "patients": (1, PatientsBlock),
         "samples": (1, SamplesBlock),
         "assays": (2, kind or AssayBlock),
-        "tables": (2, TableBlock),
+        "tables": (2, LongTableBlock),
     }
     depth, model = blocks.get(inside[0], (0, Manifest)) if inside else (0, Manifest)
     if not depth or len(inside) < depth:
@@ -274,4 +275,4 @@ def _declared_blocks(raw: Mapping[str, Any]) -> Iterator[tuple[Where, type[AnyBl
     for group in ("tables", "assays"):
         if isinstance(raw.get(group), Mapping):
             for name, content in raw[group].items():
-                yield (group, name), TableBlock if group == "tables" else ASSAY_KINDS[assay_kind(content)]
+                yield (group, name), LongTableBlock if group == "tables" else ASSAY_KINDS[assay_kind(content)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "revealing"]
+__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "like_record_numbers", "revealing"]
 
 
 @dataclass
@@ -116,15 +116,12 @@ def calendar_dates(values: pd.Series, *, are_ids: bool) -> pd.Series:
     Series of bool
     """
     patterns = _ANYWHERE[:2] if are_ids else _ANYWHERE
-    text = values.str.strip()
-    found = pd.Series(False, index=values.index)
-    for pattern in patterns:
-        found |= text.map(lambda cell, p=pattern: p.fullmatch(cell) is not None).astype(bool)
-    filled = text[text != ""]
-    compact = filled.map(lambda cell: _COMPACT.fullmatch(cell) is not None).astype(bool)
-    if not are_ids and len(filled) and compact.all():
-        found |= text != ""
-    return found
+    distinct = {text: text.strip() for text in values.unique()}
+    dates = {text for text, bare in distinct.items() if any(one.fullmatch(bare) for one in patterns)}
+    filled = {text: bare for text, bare in distinct.items() if bare}
+    if not are_ids and filled and all(_COMPACT.fullmatch(bare) for bare in filled.values()):
+        dates |= filled.keys()
+    return values.isin(dates)
 
 
 _FREE_TEXT = _words("comment comments note notes remark remarks narrative freetext verbatim anamnesis")
@@ -175,15 +172,57 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
         (_MAIL, "is a mail address; delete it from the file"),
         (_SOCIAL_SECURITY, "has the form of a social security number; use study numbers"),
     ):
-        found = {text: pattern.fullmatch(bare) is not None for text, bare in distinct.items()}
-        yield values.map(found).astype(bool), words
+        yield values.isin({text for text, bare in distinct.items() if pattern.fullmatch(bare)}), words
     if are_ids:
-        named = {text: _LIKE_A_NAME.fullmatch(bare) is not None for text, bare in distinct.items()}
-        yield values.map(named).astype(bool), "has the form of a person's name; use study numbers"
+        named = {text for text, bare in distinct.items() if _LIKE_A_NAME.fullmatch(bare)}
+        yield values.isin(named), "has the form of a person's name; use study numbers"
     if open_text:
-        long = {text: any(map(_is_long, bare.split("|"))) for text, bare in distinct.items()}
+        long = {text for text, bare in distinct.items() if any(map(_is_long, bare.split("|")))}
         what = "is free text, which may name a person; map codes instead, or recode each value"
-        yield values.map(long).astype(bool), what
+        yield values.isin(long), what
+
+
+_RECORD = re.compile(r"\d{6,10}")
+_FEWEST = 3
+_COUNTED = _words(
+    "count counts read reads total size depth umi umis cell cells base bases length sum number n area"
+)
+
+
+def like_record_numbers(cells: pd.Series, owners: pd.Series | None, *, name: str) -> bool:
+    """Return whether a column holds a number of six to ten digits for each patient, as a hospital gives them.
+
+    Every filled cell has digits only and as many of them as the others; each patient has one value
+    that nobody else has. A column that counts by its name, or in which every number ends in 0 (a
+    measurement that was rounded), is none.
+
+    Parameters
+    ----------
+    cells : Series of str
+    owners : Series of str, optional
+        The patient of each cell; each cell is one of its own unless given.
+    name : str
+        Of the column.
+
+    Examples
+    --------
+    >>> patients = pd.Series(["P1", "P2", "P2", "P3"])
+    >>> like_record_numbers(pd.Series(["4471823", "5518204", "5518204", "4902217"]), patients, name="id2")
+    True
+    >>> like_record_numbers(pd.Series(["4471823", "5518204", "6718204", "4902217"]), patients, name="id2")
+    False
+    """
+    if _COUNTED & _words(name.lower().replace("_", " ").replace(".", " ")):
+        return False
+    text = cells.str.strip()
+    filled = text[text != ""]
+    digits = filled.unique()
+    alike = len({len(one) for one in digits}) == 1 and all(map(_RECORD.fullmatch, digits))
+    if len(digits) < _FEWEST or not alike or all(one.endswith("0") for one in digits):
+        return False
+    who = filled.index.to_series() if owners is None else owners[filled.index]
+    pairs = pd.DataFrame({"who": who, "number": filled}).drop_duplicates()
+    return not pairs["who"].duplicated().any() and not pairs["number"].duplicated().any()
 
 
 def _is_long(choice: str) -> bool:

@@ -8,15 +8,67 @@ from immunosarc import schema
 from immunosarc.errors import DataFileError
 from immunosarc.loaders._block import ReadTable
 from immunosarc.loaders._clinical import Part, loading_step
-from immunosarc.loaders._fault import Fault, few, nearest
+from immunosarc.loaders._fault import Fault, few, listed, nearest
 
-__all__ = ["of_samples", "without_patient"]
+__all__ = ["at_timepoint", "of_samples", "without_patient", "without_sample"]
 
 
 def without_patient(table: schema.Table) -> schema.Table:
     """Return the schema of a table as files hold it: samples are named, patients need not be."""
     columns = {name: column for name, column in table.columns.items() if name != "patient_id"}
     return dataclasses.replace(table, columns=columns)
+
+
+def without_sample(table: schema.Table) -> schema.Table:
+    """Return the schema of a table whose file names patients, and whose manifest says which sample is meant."""
+    columns = {name: column for name, column in table.columns.items() if name != "sample_id"}
+    return dataclasses.replace(table, columns=columns)
+
+
+def at_timepoint(name: str, read: ReadTable, samples: Part | None, faults: list[Fault], *, timepoint: str) -> Part:
+    """Return rows of patients as rows of their tumor samples of one timepoint.
+
+    Rows of patients without such a sample leave, and are recorded; an unknown patient is a fault.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    read : ReadTable
+    samples : Part or None
+        None when they could not be read; nothing is said of links then.
+    faults : list of Fault
+    timepoint : str
+        As ``sample_at`` of the block says.
+    """
+    frame = read.frame[read.frame["patient_id"].notna()]
+    if samples is None:
+        return Part(frame, {}, loading_step(f"{read.file}: {name}", len(frame), []))
+    of_time = samples.frame[samples.frame["timepoint"] == timepoint]
+    if "specimen" in of_time:
+        of_time = of_time[of_time["specimen"].fillna("tumor") == "tumor"]
+    owner, patient = of_time.set_index("sample_id")["patient_id"], frame["patient_id"].astype(object)
+    twice = sorted(set(owner[owner.duplicated()]) & set(patient))
+    unknown = list(dict.fromkeys(patient[~patient.isin(list(samples.owners.values()))]))
+    found = [f"patients {listed(twice)} have several samples at {timepoint!r}; name samples in the file"] * bool(
+        twice
+    )
+    for one in unknown:
+        at = read.place("patient_id", frame.index[patient == one])
+        found.append(f"{at}: patient {one!r} has no sample at all; add one to [samples], or say drop")
+    faults += few([Fault(DataFileError, text) for text in found], "patients")
+    sample = {str(who): str(one) for one, who in owner.items()}
+    known = patient.isin(list(sample)) & ~patient.isin(twice)
+    gone = patient[~known & ~patient.isin([*unknown, *twice])]
+    left = [
+        (str(who), "", f"{many} rows: no {timepoint} sample")
+        for who, many in gone.value_counts(sort=False).items()
+    ]
+    kept = frame[known].assign(sample_id=patient[known].map(sample))
+    kept = kept.astype({"patient_id": "string", "sample_id": "string"}).reset_index(drop=True)
+    already = read.left_out.reindex(columns=["patient_id", "sample_id", "reason"], fill_value="")
+    rows = list(already.itertuples(index=False, name=None)) + left
+    return Part(kept, {}, loading_step(f"{read.file}: {name}", len(kept), rows))
 
 
 def of_samples(name: str, read: ReadTable, samples: Part | None, faults: list[Fault]) -> Part:

@@ -5,6 +5,7 @@ from immunosarc.models._baseline import compare_biopsied, compare_change
 from immunosarc.models._card import detectability
 from immunosarc.models._change import RESPONSE_GROUPS, compare_timepoints, pair_timepoints
 from immunosarc.models._composition import compare_composition
+from immunosarc.models._concordance import Concordance, concordance
 from immunosarc.models._course import compare_course
 from immunosarc.models._cross_validate import cross_validate
 from immunosarc.models._cross_validate_pipeline import PREDICTORS
@@ -21,14 +22,18 @@ from immunosarc.models._shift import immunogenicity_shift
 from immunosarc.models._strata import effective_sizes
 from immunosarc.models._sweep import sweep_landmarks
 from immunosarc.models._transition import class_probabilities, compare_classes, pair_classes
+from immunosarc.models._transport import transport
+from immunosarc.models._transport_record import Transport
 
 __all__ = [
     "MODELS",
     "PREDICTORS",
     "RESPONSE_GROUPS",
+    "Concordance",
     "LockedFeature",
     "LockedModel",
     "Prediction",
+    "Transport",
     "asked",
     "associate",
     "audit_leakage",
@@ -39,6 +44,7 @@ __all__ = [
     "compare_composition",
     "compare_course",
     "compare_timepoints",
+    "concordance",
     "cross_validate",
     "detectability",
     "effective_sizes",
@@ -53,6 +59,7 @@ __all__ = [
     "read_model",
     "search_cut_points",
     "sweep_landmarks",
+    "transport",
     "with_resistance",
     "write_model",
 ]

@@ -109,10 +109,14 @@ def calibration_rows(
         slopes = slopes[np.isfinite(slopes)]
         tail = 50.0 * (1 - level)
         limits = np.percentile(slopes, [tail, 100 - tail]) if len(slopes) else (np.nan, np.nan)
-        slope = float(slopes.mean()) if len(slopes) else float("nan")
+        # the median: a nearly flat model has a slope without end
+        slope = float(np.median(slopes)) if len(slopes) else float("nan")
         rows.append(
             _row(
-                "calibration_slope", "optimism_corrected", slope, f"{len(slopes)} bootstrap models in all patients"
+                "calibration_slope",
+                "optimism_corrected",
+                slope,
+                f"median of {len(slopes)} bootstrap models in all patients",
             )
             | {"conf_low": limits[0], "conf_high": limits[1], "conf_level": level}
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ Rows = NDArray[np.intp]
 PREDICTORS = Registry("prediction model")
 """The penalized models; ``PREDICTORS.table()`` lists them."""
 
+_NO_SPREAD = 1e-12
 _RIDGE_PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 _LASSO_PENALTIES = (0.4, 0.25, 0.16, 0.1, 0.06, 0.03)
 for _name, _label, _share in (
@@ -94,10 +94,32 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """What the training patients fixed: their medians for the missing, their scale, the features that stay.
+
+    Attributes
+    ----------
+    median, mean, spread : ndarray of shape (n_columns,)
+        The standard deviation is 1 where a column does not vary, the median 0 where nobody has a value.
+    kept : ndarray of bool, shape (n_columns,)
+        Features and covariates that enter the model.
+    """
+
+    median: Floats
+    mean: Floats
+    spread: Floats
+    kept: Bools
+
+    def transform(self, x: Floats) -> Floats:
+        """Impute and scale every row by the numbers of the training patients, and select."""
+        return np.asarray((np.where(np.isnan(x), self.median, x) - self.mean) / self.spread)[:, self.kept]
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A pipeline that was fitted to training patients."""
 
-    preparation: Any
+    preparation: Preparation
     path: stats.PenalizedPath
 
     def linear(self, x: Floats) -> Floats:
@@ -139,31 +161,28 @@ def discrimination(score: Floats, data: Patients) -> float:
 def _fit(recipe: Recipe, data: Patients, penalties: Floats) -> Fitted:
     record = PREDICTORS[recipe.model]
     preparation = _preparation(recipe, data)
-    x = preparation.fit_transform(data.x, data.event)
+    x = preparation.transform(data.x)
     if data.time is not None:
         return Fitted(preparation, record.call(x, data.time, data.event, penalties=penalties))
     path = record.call(x, data.event, penalties=penalties, l1_ratio=record.l1_ratio)
     return Fitted(preparation, path)
 
 
-def _preparation(recipe: Recipe, data: Patients) -> Any:
-    """Return an unfitted scikit-learn pipeline: median, standard deviation, the best features."""
-    from sklearn.feature_selection import SelectKBest
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    steps = [("impute", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())]
+def _preparation(recipe: Recipe, data: Patients) -> Preparation:
+    """Learn medians, scale and the best features from these patients alone."""
+    missing = np.isnan(data.x)
+    median = np.zeros(data.x.shape[1])
+    known = ~missing.all(axis=0)
+    median[known] = np.nanmedian(data.x[:, known], axis=0)
+    x = np.where(missing, median, data.x)
+    mean, spread = x.mean(axis=0), x.std(axis=0)
+    spread[spread <= _NO_SPREAD * np.maximum(np.abs(mean), 1.0)] = 1.0
+    kept = np.ones(data.x.shape[1], dtype=bool)
     n_features = data.x.shape[1] - recipe.n_always
     if recipe.n_select is not None and recipe.n_select < n_features:
-
-        def ranked(x: Floats, event: Bools) -> Floats:
-            score = _univariate(x, event, data.time)
-            score[n_features:] = np.inf
-            return score
-
-        steps.append(("select", SelectKBest(ranked, k=recipe.n_select + recipe.n_always)))
-    return Pipeline(steps)
+        strength = _univariate((x - mean)[:, :n_features] / spread[:n_features], data.event, data.time)
+        kept[np.argsort(strength, kind="stable")[: n_features - recipe.n_select]] = False
+    return Preparation(median, mean, spread, kept)
 
 
 def _univariate(x: Floats, event: Bools, time: Floats | None) -> Floats:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from immunosarc import __version__, schema
 from immunosarc.errors import DataFileError, LockError, PlanError, did_you_mean, raise_together
-from immunosarc.models._analysis_set import analysis_set
+from immunosarc.models._analysis_set import PerPatient, analysis_set
 from immunosarc.models._cross_validate import model_for, patients_of
 from immunosarc.models._cross_validate_pipeline import Fitted, Recipe, fit_tuned
 from immunosarc.models._cross_validate_record import Prediction
@@ -38,6 +38,8 @@ def lock_model(
     model: str | None = None,
     n_select: int | None = None,
     n_folds: int = 5,
+    covariates: PerPatient = None,
+    landmark_day: int | None = None,
     reference_hash: str = "",
     honest: Prediction | None = None,
     seed: int = 0,
@@ -66,6 +68,11 @@ def lock_model(
         Keep that many features.
     n_folds : int
         Folds that choose the penalty.
+    covariates : Series or DataFrame, optional
+        Numbers or flags, indexed by patient; locked as features under their own names, which new patients
+        must have as columns of their table. Never selected away.
+    landmark_day : int, optional
+        Study day from which the endpoint counts, for features measured on treatment, as in :func:`associate`.
     reference_hash : str
         Of the frozen reference that the scores were placed on, where there is one.
     honest : Prediction, optional
@@ -80,11 +87,12 @@ def lock_model(
     Raises
     ------
     PlanError
-        Nothing to fit, text left out, an unknown unit or platform, or ``honest`` of another model.
+        Nothing to fit, a penalty that left no feature, covariates in words, text left out, an unknown unit
+        or platform, or ``honest`` of another model.
     UnknownNameError
         Unknown endpoint or model.
     ImmortalTimeError
-        As in :func:`associate`; a locked model takes no landmark.
+        As in :func:`associate`.
 
     Examples
     --------
@@ -107,8 +115,10 @@ def lock_model(
     target = endpoint_named(endpoint)
     chosen = model_for(target, model)
     _check_words(table, {"name": name, "intended_use": intended_use}, unit, platform)
-    found = analysis_set(table, outcomes, target)
+    adjusting = _as_numbers(covariates, table)
+    found = analysis_set(table, outcomes, target, covariates=adjusting, landmark_day=landmark_day)
     data = patients_of(found)
+    names = [*found.names, *(() if adjusting is None else map(str, adjusting.columns))]
     if not data.can_be_fitted() or not data.x.shape[1]:
         raise PlanError("there is nothing to fit: all patients have the same outcome, or the table no features.")
     if honest is not None and (honest.endpoint, honest.model) != (endpoint, chosen):
@@ -116,8 +126,15 @@ def lock_model(
             f"honest is of {honest.model} for {honest.endpoint}, the model to lock is {chosen} for {endpoint}; "
             "cross-validate the one that is locked."
         )
-    fitted = fit_tuned(Recipe(chosen, n_select, 0, n_folds), data, np.random.default_rng([seed, 2]))
+    fitted = fit_tuned(
+        Recipe(chosen, n_select, found.covariates.shape[1], n_folds), data, np.random.default_rng([seed, 2])
+    )
     intercept, coefficients = _unscaled(fitted)
+    if not coefficients.any():
+        raise PlanError(
+            f"{chosen} kept no feature: it predicts the same for everybody, there is nothing to lock. "
+            "The features tell these patients no better apart than their event rate; try ridge, or leave it there."
+        )
     scoring = table.attrs.get("scoring", {})
     return LockedModel(
         name=name,
@@ -130,11 +147,12 @@ def lock_model(
         intercept=intercept,
         features=tuple(
             LockedFeature(one, str(scoring.get(one, "")), float(value), float(np.nanmin(x)), float(np.nanmax(x)))
-            for one, value, x in zip(found.names, coefficients, data.x.T, strict=True)
+            for one, value, x in zip(names, coefficients, data.x.T, strict=True)
             if value != 0
         ),
         training=_summary(found.population, data.event, fitted, honest),
         reference_hash=reference_hash,
+        landmark_day=landmark_day,
     )
 
 
@@ -265,17 +283,32 @@ def _check_words(table: pd.DataFrame, words: dict[str, str], unit: str, platform
     raise_together(PlanError, "the model to lock", problems)
 
 
+def _as_numbers(covariates: PerPatient, table: pd.DataFrame) -> pd.DataFrame | None:
+    """Return covariates as columns of numbers; words would need their coding, which a model does not keep."""
+    if covariates is None:
+        return None
+    frame = (
+        covariates.to_frame(covariates.name or "covariate") if isinstance(covariates, pd.Series) else covariates
+    )
+    problems = [
+        f"covariate {name!r} is in words: give it as columns of 0 and 1"
+        for name in frame
+        if not pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
+    ]
+    problems += [f"covariate {name!r} is a feature already" for name in frame if name in table]
+    raise_together(PlanError, "the model to lock", problems)
+    return frame.astype(float)
+
+
 def _unscaled(fitted: Fitted) -> tuple[float, np.ndarray]:
     """Return intercept and coefficients for the features as scored, zero where not selected.
 
     A log hazard has no zero of its own; this one is that of the mean training patient.
     """
-    steps = fitted.preparation.named_steps
-    scale = steps["scale"]
-    kept = steps["select"].get_support() if "select" in steps else np.ones(len(scale.scale_), dtype=bool)
-    coefficients = np.zeros(len(scale.scale_))
-    coefficients[kept] = fitted.path.coefficients[0] / scale.scale_[kept]
-    return float(fitted.path.intercept[0] - coefficients @ scale.mean_), coefficients
+    made = fitted.preparation
+    coefficients = np.zeros(len(made.spread))
+    coefficients[made.kept] = fitted.path.coefficients[0] / made.spread[made.kept]
+    return float(fitted.path.intercept[0] - coefficients @ made.mean), coefficients
 
 
 def _summary(population: str, event: np.ndarray, fitted: Fitted, honest: Prediction | None) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -60,6 +60,11 @@ class LockedModel:
         Counts, penalty, honest performance and versions.
     reference_hash : str
         SHA-256 of the frozen reference that the scores were placed on; empty where there is none.
+    landmark_day : int or None
+        Study day from which the endpoint counts, where the features were measured on treatment.
+    recipe : mapping
+        How a sample is scored: ``method``, the ``genes`` that it is ranked among, and the genes of each of
+        ``signatures``; empty where the training table was made by other means.
     """
 
     name: str
@@ -73,6 +78,8 @@ class LockedModel:
     features: tuple[LockedFeature, ...]
     training: Mapping[str, Any]
     reference_hash: str = ""
+    landmark_day: int | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -82,13 +89,22 @@ class LockedModel:
     def content(self) -> dict[str, Any]:
         """Return the model as plain text and numbers."""
         facts = {name: getattr(self, name) for name in _FACTS}
+        facts |= {name: getattr(self, name) for name in _MAYBE if getattr(self, name)}
         return facts | {
             "intercept": self.intercept,
             "features": [vars(one).copy() for one in self.features],
             "training": dict(self.training),
         }
 
-    def predict(self, table: pd.DataFrame, *, unit: str, platform: str, reference_hash: str = "") -> pd.DataFrame:
+    def predict(
+        self,
+        table: pd.DataFrame,
+        *,
+        unit: str,
+        platform: str,
+        reference_hash: str = "",
+        other_assay: Literal["refuse", "state"] = "refuse",
+    ) -> pd.DataFrame:
         """Predict new patients, each alone; what the model was not made for is refused with the reason.
 
         Parameters
@@ -99,12 +115,16 @@ class LockedModel:
             Of the assay that the features were scored from; they must be the model's own.
         reference_hash : str
             Of the reference the scores were placed on, where the model has one.
+        other_assay : {"refuse", "state"}
+            Another unit, platform or reference is refused; with "state" it is let through, for
+            :func:`transport`, which says what differs. Never for a patient to be treated.
 
         Returns
         -------
         DataFrame
             ``schema.PREDICTED``, one row per patient in the order of the table. A patient with a missing
-            feature, or one outside the range of the training patients, has no prediction but a ``status``.
+            feature, one outside the range of the training patients, or one whose sample was taken after the
+            landmark day, has no prediction but a ``status``.
 
         Raises
         ------
@@ -128,10 +148,13 @@ class LockedModel:
         [0.5]
         """
         checked = features_of_patients(table)
-        self._refuse_other_assay(checked, unit, platform, reference_hash)
+        assay = () if other_assay == "state" else self.differences(checked, unit, platform, reference_hash)
+        cure = "Bring the new patients to what the model was made from, or lock a model on what they have."
+        problems = [*assay, *self._other_methods(checked)]
+        raise_together(UnitError, f"the table for model {self.name!r}", problems, cure=cure)
         self._refuse_missing(checked)
         values = checked[[one.name for one in self.features]].to_numpy(dtype=float, na_value=np.nan)
-        status = self._statuses(values, checked["status"])
+        status = self._statuses(values, checked)
         usable = status == "ok"
         linear = np.full(len(values), np.nan)
         for row in np.flatnonzero(usable):  # each patient alone: the same digits whoever else is asked about
@@ -161,31 +184,60 @@ class LockedModel:
             f"# Model card: {self.name}\n\nPredicts {self.endpoint} from {self.timepoint} samples "
             f"({self.model}).\n\n## Intended use\n\n{self.intended_use}\n\nFor research; not a medical device.\n\n"
             f"## Needs\n\n- unit: {self.unit}\n- platform: {self.platform}\n"
-            f"- reference: {self.reference_hash or 'none'}\n\n"
+            f"- reference: {self.reference_hash or 'none'}\n"
+            f"- landmark: {'none' if self.landmark_day is None else f'day {self.landmark_day}'}\n"
+            f"- ranked among: {len(self.recipe.get('genes', ())) or 'not recorded'}\n\n"
             f"| feature | scoring | coefficient | training range |\n|---|---|---|---|\n{listed}\n\n"
             f"## Made from\n\n{facts}\n\n## Refuses\n\nOther units, platforms, timepoints, scoring methods and "
             "references; patients with a missing feature or one outside the training range have no prediction."
             f"\n\nSHA-256 {self.hash}\n"
         )
 
-    def _refuse_other_assay(self, table: pd.DataFrame, unit: str, platform: str, reference_hash: str) -> None:
+    def differences(self, table: pd.DataFrame, unit: str, platform: str, reference_hash: str = "") -> list[str]:
+        """Return what of the assay is not as in training, in words; empty where all is.
+
+        Parameters
+        ----------
+        table : DataFrame
+            The scores; what they were made from counts too.
+        unit, platform, reference_hash : str
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> model = LockedModel("demo", "pfs", "ridge_cox", "pre", "tpm", "other", "an example", 0.0, (), {})
+        >>> model.differences(pd.DataFrame(), "tpm", "nanostring")
+        ["platform: the model was made from 'other', this is 'nanostring'"]
+        """
         said = table.attrs.get("scoring", {})
-        stated = table.attrs.get("unit", unit)
         pairs = [
             ("unit", self.unit, unit),
-            ("unit of the scores", self.unit, stated),
+            ("unit of the scores", unit, table.attrs.get("unit", unit)),
             ("platform", self.platform, platform),
             ("reference hash", self.reference_hash, reference_hash),
-            *(("timepoint", self.timepoint, str(found)) for found in dict.fromkeys(table["timepoint"])),
-            *((f"scoring of {one.name}", one.scoring, said.get(one.name, one.scoring)) for one in self.features),
         ]
-        problems = [
-            f"{what}: the model was made from {needed or 'none'!r}, this is {found or 'none'!r}"
-            for what, needed, found in pairs
-            if needed != found
+        for one in self.features:
+            expected = one.scoring.replace(f"({self.unit})", f"({unit})")  # the unit is told once
+            found = said.get(one.name, expected)
+            if _method(found) == _method(one.scoring):
+                pairs.append((f"scoring of {one.name}", expected, found))
+        return [_told(*pair) for pair in pairs if pair[1] != pair[2]]
+
+    def _other_methods(self, table: pd.DataFrame) -> list[str]:
+        """What no assay excuses: another scoring method, another timepoint."""
+        said = table.attrs.get("scoring", {})
+        found = [
+            _told(f"scoring of {one.name}", one.scoring, said[one.name])
+            for one in self.features
+            if one.name in said and _method(said[one.name]) != _method(one.scoring)
         ]
-        cure = "Bring the new patients to what the model was made from, or lock a model on what they have."
-        raise_together(UnitError, f"the table for model {self.name!r}", problems, cure=cure)
+        times = dict.fromkeys(map(str, table["timepoint"]))
+        return found + [_told("timepoint", self.timepoint, one) for one in times if one != self.timepoint]
 
     def _refuse_missing(self, table: pd.DataFrame) -> None:
         problems = [
@@ -195,9 +247,10 @@ class LockedModel:
         ]
         raise_together(CoverageError, f"the table for model {self.name!r}", problems, cure="Score these features.")
 
-    def _statuses(self, values: np.ndarray, measured: pd.Series) -> np.ndarray:
+    def _statuses(self, values: np.ndarray, table: pd.DataFrame) -> np.ndarray:
         found = []
-        for row, status in zip(values, measured, strict=True):
+        latest = np.inf if self.landmark_day is None else self.landmark_day
+        for row, status, day in zip(values, table["status"], table["measured_day"], strict=True):
             absent = [one.name for one, value in zip(self.features, row, strict=True) if np.isnan(value)]
             outside = [
                 f"{one.name} {value:.4g} outside {one.low:.4g} to {one.high:.4g}"
@@ -206,6 +259,8 @@ class LockedModel:
             ]
             if status != "ok":
                 found.append(str(status))
+            elif day > latest:
+                found.append(f"not assignable: measured on day {day:g}, the landmark is day {latest:g}")
             elif absent:
                 found.append(f"not assignable: {', '.join(absent)} missing")
             else:
@@ -214,6 +269,16 @@ class LockedModel:
 
 
 _FACTS = ("name", "endpoint", "model", "timepoint", "unit", "platform", "intended_use", "reference_hash")
+_MAYBE = ("landmark_day", "recipe")
+
+
+def _method(scoring: str) -> str:
+    """Return the scoring method without the unit that it was applied to."""
+    return scoring.partition("(")[0]
+
+
+def _told(what: str, needed: str, found: str) -> str:
+    return f"{what}: the model was made from {needed or 'none'!r}, this is {found or 'none'!r}"
 
 
 def content_hash(content: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from immunosarc.plots._attrition import attrition, flow_steps
 from immunosarc.plots._butterfly import butterfly
+from immunosarc.plots._concordance import concordance
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
@@ -38,6 +39,7 @@ __all__ = [
     "attrition",
     "butterfly",
     "calibration",
+    "concordance",
     "decision_curve",
     "endpoint_label",
     "family_condition",

@@ -59,9 +59,11 @@ def _card(study: Study) -> Iterator[Part]:
     if table.empty:
         return
     alpha = plots.alpha_text(study.plan.alpha)
+    plain = (table["alternative"] == "two-sided").all()
+    sides = "both sides" if plain else "on the stated side where the features have one, as the effect says"
     words = (
         "From patients, events, strata and the panel's own correlation, never from an effect seen. Detectable "
-        f"is the effect of a typical feature that passes the family's threshold (alpha {alpha}, both sides) with "
+        f"is the effect of a typical feature that passes the family's threshold (alpha {alpha}, {sides}) with "
         "80% and 90% power. By chance the best of the panel reaches the next two, in every second trial and in a "
         "share alpha of trials. If the truth is half of what 80% power detects, a discovery has the wrong sign "
         "with probability type S and is exaggerated type M times."
@@ -76,7 +78,10 @@ def _card(study: Study) -> Iterator[Part]:
 
 def _card_row(name: str, part: pd.DataFrame) -> list[str]:
     first = part.iloc[0]
-    who = [name, f"{count(first['n'])} ({count(first['n_events'])})", plots.measure(str(first["measure"])).label]
+    effect = plots.measure(str(first["measure"])).label
+    if first["alternative"] != "two-sided":
+        effect += f" ({first['alternative']})"
+    who = [name, f"{count(first['n'])} ({count(first['n_events'])})", effect]
     if len(part) == 1:  # nothing could be permuted
         return [*who, *[plots.DASH] * 7]
     how = plots.measure(str(first["measure"]))

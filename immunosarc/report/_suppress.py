@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import pandas as pd
 from immunosarc.errors import ImmunosarcError
 from immunosarc.study import Study
 
-__all__ = ["suppressed_study", "suppressed_table"]
+__all__ = ["released_provenance", "suppressed_study", "suppressed_table", "suppressed_tables"]
 
 _GROUPS = ("summary", "families", "associations", "changes")
 """Tables of groups of patients."""
@@ -35,16 +37,31 @@ def suppressed_study(study: Study, below: int) -> Study:
     below : int
         The smallest count that is told.
     """
+    tables = suppressed_tables(study.tables, below)
+    gone = sorted(set(study.tables) - set(tables))
+    about = {**released_provenance(study.provenance), "suppressed_below": below, "tables_left_out": gone}
+    return dataclasses.replace(study, tables=MappingProxyType(tables), provenance=MappingProxyType(about))
+
+
+def released_provenance(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the numbers come from, without patients who were left out and without the names of files.
+
+    A folder of samples names them, and a file is often named for a person; the hashes say the same.
+    """
+    told = {name: fact for name, fact in provenance.items() if name not in ("loading", "files")}
+    hashes = sorted(str(facts["sha256"]) for facts in provenance.get("files", {}).values())
+    return {**told, "files_sha256": hashes} if hashes else told
+
+
+def suppressed_tables(tables: Mapping[str, pd.DataFrame], below: int) -> dict[str, pd.DataFrame]:
+    """Return the tables of groups alone, each without its small counts."""
     if below < 2:
         raise ImmunosarcError(f"suppress_below = {below}: a whole number of 2 or more is needed")
-    tables = {
+    return {
         name: table if name in _NO_PATIENTS else suppressed_table(name, table, below)
-        for name, table in study.tables.items()
+        for name, table in tables.items()
         if name in (*_GROUPS, *_NO_PATIENTS)
     }
-    gone = sorted(set(study.tables) - set(tables))
-    about = {**study.provenance, "suppressed_below": below, "tables_left_out": gone}
-    return dataclasses.replace(study, tables=MappingProxyType(tables), provenance=MappingProxyType(about))
 
 
 def suppressed_table(name: str, table: pd.DataFrame, below: int) -> pd.DataFrame:

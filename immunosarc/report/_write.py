@@ -14,7 +14,7 @@ from immunosarc.report._figures import draw
 from immunosarc.report._folder import RESULTS, put_folder
 from immunosarc.report._page import page
 from immunosarc.report._results import FORMAT, indexed, json_text, results_text
-from immunosarc.report._suppress import suppressed_study
+from immunosarc.report._suppress import released_provenance, suppressed_study, suppressed_tables
 from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._workbook import write_workbook
 from immunosarc.study import Study
@@ -78,6 +78,7 @@ def write_tables(
     title: str,
     about: Mapping[str, Any],
     simulated: bool = False,
+    suppress_below: int | None = None,
 ) -> Path:
     """Write the tables of one step, as a report would, without a page.
 
@@ -94,6 +95,8 @@ def write_tables(
         What stands beside every table: provenance, arguments, seed.
     simulated : bool
         Whether the numbers were simulated; everything written then says so.
+    suppress_below : int, optional
+        As in :func:`write`: only tables of groups, without small counts, and nothing of who was left out.
 
     Returns
     -------
@@ -105,6 +108,8 @@ def write_tables(
     ------
     DataFileError
         When the folder holds something else, or cannot be written.
+    ImmunosarcError
+        When ``suppress_below`` is less than 2.
 
     Examples
     --------
@@ -117,16 +122,26 @@ def write_tables(
     ['sample_id', 'cyt', 'S1', '5.2']
     """
     facts = {"title": title, "simulated": simulated, "immunosarc": __version__, **about}
+    told = tables
+    if suppress_below is not None:
+        told = suppressed_tables(tables, suppress_below)
+        facts |= {"suppressed_below": suppress_below, "tables_left_out": sorted(set(tables) - set(told))}
+        facts |= {"provenance": released_provenance(about["provenance"])} if "provenance" in about else {}
 
     def fill(folder: Path) -> None:
-        table_files(tables, folder / "tables", about=facts)
+        table_files(told, folder / "tables", about=facts)
         lines = [SIMULATED] if simulated else []
-        write_workbook(tables, folder / "tables.xlsx", title=title, lines=lines)
-        records = {name: indexed(table).to_dict(orient="records") for name, table in tables.items()}
+        lines += [] if suppress_below is None else [_left_out_below(suppress_below)]
+        write_workbook(told, folder / "tables.xlsx", title=title, lines=lines)
+        records = {name: indexed(table).to_dict(orient="records") for name, table in told.items()}
         text = json_text({"format": FORMAT, **facts, "tables": records})
         (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
 
     return put_folder(out, fill)
+
+
+def _left_out_below(below: int) -> str:
+    return f"Counts below {below} and what would tell them are left out."
 
 
 def _fill(study: Study, folder: Path) -> None:
@@ -143,6 +158,6 @@ def _fill_tables(study: Study, folder: Path) -> None:
     table_files(study.tables, folder / "tables", about=about_study(study))
     lines = [SIMULATED if study.simulated else "", f"{study.stamp}: {study.stamp_reason}"]
     if "suppressed_below" in study.provenance:
-        lines.append(f"Counts below {study.provenance['suppressed_below']} and what would tell them are left out.")
+        lines.append(_left_out_below(study.provenance["suppressed_below"]))
     write_workbook(study.tables, folder / "tables.xlsx", title=study.title, lines=lines)
     (folder / RESULTS).write_text(results_text(study), encoding="utf-8", newline="\n")

@@ -13,6 +13,7 @@ from immunosarc.schema._assay import (
     unit_problems,
     value_problems,
 )
+from immunosarc.schema._cbioportal import CBIOPORTAL_CODES, CBIOPORTAL_COLUMNS
 from immunosarc.schema._cells import CELL_OUTPUTS, CELLS, PURITY
 from immunosarc.schema._change import ADJUSTED_CHANGE, CLASS_CHANGE, SHIFT, TRANSITION
 from immunosarc.schema._classes import CLASSES, PLACED_CHANGE, PLACEMENT
@@ -33,6 +34,7 @@ from immunosarc.schema._clinical import (
     VARIANTS,
     VISIT_RESPONSES,
 )
+from immunosarc.schema._concordance import CONCORDANCE, CONCORDANCE_RANKS, RELIABILITY
 from immunosarc.schema._cut_point import CUT_POINT
 from immunosarc.schema._endpoint import (
     DAYS_PER_MONTH,
@@ -52,9 +54,26 @@ from immunosarc.schema._imaging import (
     CellRule,
 )
 from immunosarc.schema._ledger import LEDGER
-from immunosarc.schema._multiverse import MULTIVERSE
+from immunosarc.schema._molecular import (
+    ANALYTES,
+    CHANGED_CLONES,
+    CLONOTYPES,
+    LOCI,
+    NEOANTIGENS,
+    REPERTOIRE_OVERLAP,
+    VARIANT_TYPES,
+)
+from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
 from immunosarc.schema._next_trial import NEXT_TRIAL
-from immunosarc.schema._prediction import DECISION_CURVE, LEAKAGE, PERFORMANCE, PREDICTED, PREDICTIONS, RISK_GROUPS
+from immunosarc.schema._prediction import (
+    DECISION_CURVE,
+    LEAKAGE,
+    PERFORMANCE,
+    PREDICTED,
+    PREDICTIONS,
+    RISK_GROUPS,
+    TRANSPORT,
+)
 from immunosarc.schema._quality import QC, QC_LEVELS
 from immunosarc.schema._recist import (
     CONFLICTS,
@@ -101,18 +120,25 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
     "ASSOCIATION",
     "ATTRIBUTIONS",
     "ATTRITION",
+    "CBIOPORTAL_CODES",
+    "CBIOPORTAL_COLUMNS",
     "CELLS",
     "CELL_OUTPUTS",
     "CELL_UNITS",
     "CHANGE",
+    "CHANGED_CLONES",
     "CLASSES",
     "CLASS_CHANGE",
+    "CLONOTYPES",
     "COHORT_EFFECTS",
+    "CONCORDANCE",
+    "CONCORDANCE_RANKS",
     "CONFLICTS",
     "COVERAGE",
     "CUT_POINT",
@@ -135,15 +161,19 @@ __all__ = [
     "LESIONS",
     "LESION_STATUS",
     "LINEAGE",
+    "LOCI",
     "LOG_LIMIT",
     "LONG_TABLES",
     "LYMPHOID_STRUCTURES",
     "MEDICATIONS",
     "MILLION",
     "MULTIVERSE",
+    "MULTIVERSE_CHOICES",
+    "NEOANTIGENS",
     "NEXT_TRIAL",
     "OUTCOMES",
     "PAIRED",
+    "PATH_DIMENSIONS",
     "PATIENTS",
     "PATIENT_FEATURES",
     "PATIENT_TOXICITY",
@@ -161,6 +191,8 @@ __all__ = [
     "QC_LEVELS",
     "RECIST",
     "REGIONS",
+    "RELIABILITY",
+    "REPERTOIRE_OVERLAP",
     "RESISTANCE",
     "RESISTANCE_CLASSES",
     "RESPONSES",
@@ -182,9 +214,11 @@ __all__ = [
     "TOXICITY",
     "TOXICITY_RATES",
     "TRANSITION",
+    "TRANSPORT",
     "TUMOR_CHANGE",
     "UNITS",
     "VARIANTS",
+    "VARIANT_TYPES",
     "VISIT_RESPONSES",
     "WITHOUT_COHORT",
     "CellRule",
@@ -193,6 +227,7 @@ __all__ = [
     "Problem",
     "Table",
     "assay_problems",
+    "choice_text",
     "refuse_response_groups",
     "sample_sums",
     "significant",

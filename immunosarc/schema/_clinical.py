@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from immunosarc.schema._imaging import REGIONS
+from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, NEOANTIGENS, VARIANT_TYPES
 from immunosarc.schema._table import Column, Problem, RowRule, Table
 
 __all__ = [
@@ -150,6 +151,11 @@ SAMPLES = Table(
         "specimen": Column("text", "what was taken", values=("tumor", "blood", "normal", "other")),
         "site": Column("text", "anatomic site of the biopsy"),
         "batch": Column("text", "laboratory batch"),
+        "callable_mb": Column(
+            "number",
+            "megabases of exome or panel in which a variant could be called; missing = not sequenced",
+            low=0,
+        ),
     },
     index="sample_id",
     rules=(_no_day_zero, _timepoint_fits_day),
@@ -259,6 +265,7 @@ VARIANTS = _long(
     alternate_allele=Column("text", "bases of the tumor"),
     alternate_reads=Column("number", "reads with the variant in the tumor", low=0),
     reference_reads=Column("number", "reads without it in the tumor", low=0),
+    variant_type=Column("text", "what it does to the bases", values=VARIANT_TYPES),
 )
 
 
@@ -287,6 +294,7 @@ FIELDS = _long(
     area_mm2=Column("number", "area that was analyzed, square millimeters; empty = unknown", low=0),
 )
 
-_LONG = (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS, VARIANTS, FIELDS)
+_CLINICAL = (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS)
+_LONG = (*_CLINICAL, VARIANTS, CLONOTYPES, NEOANTIGENS, ANALYTES, FIELDS)
 LONG_TABLES = MappingProxyType({table.name: table for table in _LONG})
 """The tables that ``Cohort.tables`` may hold, by name."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
+
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["MULTIVERSE"]
+__all__ = ["MULTIVERSE", "MULTIVERSE_CHOICES", "PATH_DIMENSIONS", "choice_text"]
+
+PATH_DIMENSIONS = ("method", "endpoint", "rule_set", "covariates", "population", "landmark_day")
+"""What a path of analysis chooses, in the order of the columns."""
 
 
 def _text(meaning: str, *, filled: bool = True) -> Column:
@@ -39,3 +46,35 @@ MULTIVERSE = Table(
         "status": _text("'ok', or why this path has no effect"),
     },
 )
+
+MULTIVERSE_CHOICES = Table(
+    "multiverse_choices",
+    {
+        "dimension": _text("what is chosen"),
+        "choice": _text("the choice"),
+        "n_paths": _number("paths that make it", low=1),
+        "n_estimated": _number("of them with an effect", low=0),
+        "z_median": _number("their median z, positive where higher is better for the patient"),
+        "z_low": _number("their smallest z"),
+        "z_high": _number("their largest z"),
+        "n_better": _number("of them with z above 0", low=0),
+    },
+)
+
+
+def choice_text(value: Any) -> str:
+    """Return a choice of a path in words: a day is a day, a missing one the first dose.
+
+    Parameters
+    ----------
+    value : object
+        A cell of one of :data:`PATH_DIMENSIONS`.
+
+    Examples
+    --------
+    >>> choice_text(60.0), choice_text(float("nan")), choice_text("singscore")
+    ('day 60', 'first dose', 'singscore')
+    """
+    if pd.isna(value):
+        return "first dose"
+    return str(value) if isinstance(value, str) else f"day {value:g}"

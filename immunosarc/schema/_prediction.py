@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["DECISION_CURVE", "LEAKAGE", "PERFORMANCE", "PREDICTED", "PREDICTIONS", "RISK_GROUPS"]
+__all__ = ["DECISION_CURVE", "LEAKAGE", "PERFORMANCE", "PREDICTED", "PREDICTIONS", "RISK_GROUPS", "TRANSPORT"]
 
 
 def _text(meaning: str, *, filled: bool = True, values: tuple[str, ...] = ()) -> Column:
@@ -78,6 +78,43 @@ PREDICTED = Table(
         "status": _text("'ok', or why there is no prediction"),
     },
     index="patient_id",
+)
+
+TRANSPORT = Table(
+    "transport",
+    {
+        "model": _text("the locked model"),
+        "model_sha256": _text("its hash"),
+        "endpoint": _text("endpoint"),
+        "measure": _text(
+            "what was measured",
+            values=(
+                "auc",
+                "concordance",
+                "brier",
+                "brier_of_rate",
+                "calibration_in_the_large",
+                "observed_to_expected",
+                "calibration_slope",
+            ),
+        ),
+        "estimate": _number("the estimate in this cohort"),
+        "conf_low": _number("lower limit"),
+        "conf_high": _number("upper limit"),
+        "in_training": _number("what honest cross-validation gave in the training cohort"),
+        "n": _number("patients who could be predicted", low=0),
+        "n_events": _number("of them with the event", low=0),
+        "n_refused": _number("patients who could not be predicted", low=0),
+        "differs": _text("what of the assay is not as in training, or 'nothing'"),
+        "needed": _text(
+            "what must be fitted anew", values=("nothing", "intercept", "slope", "intercept and slope", "unknown")
+        ),
+        "p_as_it_is": _number("test of the model as it is", low=0, high=1),
+        "verdict": _text("by the declared rule", values=("transports", "transports poorly", "undecided")),
+        "reason": _text("why, in numbers"),
+        "method": _text("how it was estimated"),
+        "status": _text("'ok', or why there is no value"),
+    },
 )
 
 LEAKAGE = Table(

@@ -26,7 +26,7 @@ _POOLED = {
     "n": _number("patients in them", low=0),
     "n_events": _number("of them with the endpoint, or events", low=0),
     "estimate": _number("average effect over cohorts"),
-    "std_error": _number("its standard error (Hartung and Knapp)", low=0),
+    "std_error": _number("its standard error (Hartung and Knapp; truncated unless asked otherwise)", low=0),
     "conf_low": _number("lower confidence limit"),
     "conf_high": _number("upper confidence limit"),
     "p_value": _number("two-sided p of the average effect", low=0, high=1),

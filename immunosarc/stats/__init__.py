@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from immunosarc.stats._adjusted_change import AdjustedChange, adjusted_change
 from immunosarc.stats._ancova import ancova
+from immunosarc.stats._attenuation import disattenuate, normal_scores, triad_reliability
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._clone_shift import CloneOverlap, clone_overlap, clone_shift
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
     cumulative_incidence,
@@ -22,6 +24,15 @@ from immunosarc.stats._detectability import (
 )
 from immunosarc.stats._detectable_hazard import detectable_log_hazard_ratio
 from immunosarc.stats._discovery import discovery_errors
+from immunosarc.stats._diversity import (
+    Diversity,
+    diversity,
+    rarefied_diversity,
+    rarefied_richness,
+    rarefied_shannon,
+    subsample,
+)
+from immunosarc.stats._enrollment import Enrollment, event_probability
 from immunosarc.stats._entry_scores import entry_scores
 from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
@@ -29,12 +40,12 @@ from immunosarc.stats._fits import Fits
 from immunosarc.stats._graded_scores import graded_scores
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
-    Enrollment,
     OneSampleSize,
     TwoArmSize,
-    event_probability,
     log_rank_lakatos,
+    log_rank_power,
     log_rank_schoenfeld,
+    one_sample_log_rank_power,
     one_sample_log_rank_size,
     one_sample_log_rank_test,
 )
@@ -52,12 +63,13 @@ from immunosarc.stats._penalized import (
     penalized_logistic,
 )
 from immunosarc.stats._permutation import permute_within, rank_sum_null
-from immunosarc.stats._pooling import Pooled, pool_effects, replication_bayes_factor
+from immunosarc.stats._pooling import Pooled, PoolingInterval, pool_effects, replication_bayes_factor
 from immunosarc.stats._prediction import (
     NetBenefit,
     area_under_curve,
     brier,
     concordance,
+    concordance_interval,
     net_benefit,
     optimism,
     point_632_plus,
@@ -70,6 +82,7 @@ from immunosarc.stats._rank_correlation import rank_correlation, rank_correlatio
 from immunosarc.stats._rank_sums import rank_sum_statistic
 from immunosarc.stats._ranks import mann_whitney
 from immunosarc.stats._rate import poisson_rate
+from immunosarc.stats._recalibration import Recalibration, recalibration, recalibration_of_hazards
 from immunosarc.stats._restricted_mean import RestrictedMean, restricted_mean
 from immunosarc.stats._shrinkage import shrink
 from immunosarc.stats._sign_flips import sign_flips, signed_rank_null
@@ -82,6 +95,8 @@ from immunosarc.stats._simon import (
 )
 from immunosarc.stats._split import log_rank, median_split
 from immunosarc.stats._survival import KaplanMeier, kaplan_meier
+from immunosarc.stats._survival_rate import RateStatistic, survival_rate_error, survival_rate_statistic
+from immunosarc.stats._two_arms import TwoArms, two_arm_statistics
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
 from immunosarc.stats._units import (
     counts_per_million,
@@ -93,7 +108,9 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "AdjustedChange",
+    "CloneOverlap",
     "CumulativeIncidence",
+    "Diversity",
     "Enrollment",
     "Fits",
     "HazardDrift",
@@ -106,11 +123,15 @@ __all__ = [
     "Operating",
     "PenalizedPath",
     "Pooled",
+    "PoolingInterval",
     "PredictiveLooks",
+    "RateStatistic",
+    "Recalibration",
     "ResponseToxicity",
     "RestrictedMean",
     "SingleStage",
     "TwoArmSize",
+    "TwoArms",
     "TwoStage",
     "TwoStageInference",
     "adjusted_change",
@@ -122,8 +143,11 @@ __all__ = [
     "benjamini_hochberg",
     "binomial_p_greater",
     "brier",
+    "clone_overlap",
+    "clone_shift",
     "clopper_pearson",
     "concordance",
+    "concordance_interval",
     "confirmation_size",
     "counts_per_million",
     "cox",
@@ -133,7 +157,9 @@ __all__ = [
     "detectable_log_hazard_ratio",
     "detectable_ordinal",
     "detectable_rank_correlation",
+    "disattenuate",
     "discovery_errors",
+    "diversity",
     "entry_scores",
     "event_probability",
     "firth_cox",
@@ -152,6 +178,7 @@ __all__ = [
     "log_partial_likelihood",
     "log_rank",
     "log_rank_lakatos",
+    "log_rank_power",
     "log_rank_schoenfeld",
     "log_rank_scores",
     "logistic",
@@ -163,6 +190,8 @@ __all__ = [
     "median_split",
     "net_benefit",
     "noise_ceiling",
+    "normal_scores",
+    "one_sample_log_rank_power",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
     "operating_characteristics",
@@ -181,6 +210,11 @@ __all__ = [
     "rank_correlation_null",
     "rank_sum_null",
     "rank_sum_statistic",
+    "rarefied_diversity",
+    "rarefied_richness",
+    "rarefied_shannon",
+    "recalibration",
+    "recalibration_of_hazards",
     "replication_bayes_factor",
     "response_toxicity_search",
     "restricted_mean",
@@ -192,8 +226,13 @@ __all__ = [
     "simulate_looks",
     "single_stage_search",
     "step_down_maxt",
+    "subsample",
+    "survival_rate_error",
+    "survival_rate_statistic",
     "tmm_factors",
     "transcripts_per_million",
+    "triad_reliability",
+    "two_arm_statistics",
     "two_stage_inference",
     "two_stage_search",
 ]

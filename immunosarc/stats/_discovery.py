@@ -11,7 +11,9 @@ from immunosarc.stats._inputs import FloatArray, check_level, refuse
 __all__ = ["discovery_errors"]
 
 
-def discovery_errors(signal: ArrayLike, alpha: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def discovery_errors(
+    signal: ArrayLike, alpha: float, *, one_sided: bool = False
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""Say how often a true effect is found, and how far the finding is off when it is.
 
     With Z normal around the true effect over its standard error, and found when |Z| exceeds the
@@ -23,12 +25,17 @@ def discovery_errors(signal: ArrayLike, alpha: float) -> tuple[FloatArray, Float
         S = P(Z < -c \mid |Z| > c), \qquad
         M = \frac{E(|Z| \mid |Z| > c)}{\text{signal}}
 
+    One-sided, toward the side of the effect, a finding is Z > c with the one-sided critical value: it never has
+    the wrong sign.
+
     Parameters
     ----------
     signal : array_like
         True effect over its standard error, positive.
     alpha : float
-        Two-sided; for one feature of many, the level that the family leaves it.
+        Level of the test; for one feature of many, the level that the family leaves it.
+    one_sided : bool
+        Whether only effects of the stated sign count as findings, and the true one has it.
 
     Returns
     -------
@@ -56,10 +63,11 @@ def discovery_errors(signal: ArrayLike, alpha: float) -> tuple[FloatArray, Float
     if (true < 0).any():
         problems.append("signal: must not be negative; the sign of the effect does not matter here")
     refuse("discovery_errors", problems)
-    cut = ndtri(1 - alpha / 2)
-    right, wrong = ndtr(true - cut), ndtr(-true - cut)
+    cut = ndtri(1 - alpha / (1 if one_sided else 2))
+    other = 0.0 if one_sided else 1.0
+    right, wrong = ndtr(true - cut), other * ndtr(-true - cut)
     power = right + wrong
-    size = true * (right - wrong) + _density(cut - true) + _density(cut + true)
+    size = true * (right - wrong) + _density(cut - true) + other * _density(cut + true)
     with np.errstate(divide="ignore"):
         return np.asarray(power), np.asarray(wrong / power), np.asarray(size / power / true)
 

@@ -21,18 +21,18 @@ def enumerated_p(values: FloatArray, marked: BoolArray, codes: IntArray, sides: 
     responders of each stratum. NaN where a stratum has more than 60 patients with the feature.
     """
     strata = [np.flatnonzero(codes == code) for code in np.unique(codes)]
-    ranks = [np.rint(2.0 * midranks(values[rows])) for rows in strata]
-    known: dict[tuple[bytes, ...], FloatArray] = {}
     p = np.full(values.shape[1], np.nan)
-    for j in range(values.shape[1]):
+    largest = np.max([(~np.isnan(values[rows])).sum(axis=0) for rows in strata], axis=0)
+    few = np.flatnonzero(largest <= _LARGEST)
+    ranks = [np.rint(2.0 * midranks(values[np.ix_(rows, few)])) for rows in strata]
+    known: dict[tuple[bytes, ...], FloatArray] = {}
+    for k, j in enumerate(few):
         parts, seen_sum = [], 0
         for rows, doubled in zip(strata, ranks, strict=True):
-            has = ~np.isnan(doubled[:, j])
-            own, cases = doubled[has, j].astype(np.int64), marked[rows][has]
+            has = ~np.isnan(doubled[:, k])
+            own, cases = doubled[has, k].astype(np.int64), marked[rows][has]
             parts.append((np.sort(own), int(cases.sum())))
             seen_sum += int(own[cases].sum())
-        if max(len(own) for own, _ in parts) > _LARGEST:
-            continue
         key = tuple(own.tobytes() + bytes([cases]) for own, cases in parts)
         if key not in known:
             known[key] = _folded(parts)

@@ -10,6 +10,7 @@ from scipy import optimize, special
 
 from immunosarc.stats._fits import Fits, statuses
 from immunosarc.stats._inputs import BoolArray, FloatArray, as_binary, as_features, check_level, refuse
+from immunosarc.stats._ways import log_ways
 
 __all__ = ["fisher_exact"]
 
@@ -90,7 +91,7 @@ def _weighed(has: BoolArray, marked: BoolArray, tail: float) -> tuple[float, flo
     total, cases, having = len(has), int(marked.sum()), int(has.sum())
     seen = int((has & marked).sum())
     counts = np.arange(max(0, having + cases - total), min(having, cases) + 1)
-    ways = _log_ways(having, counts) + _log_ways(total - having, cases - counts)
+    ways = log_ways(having, counts) + log_ways(total - having, cases - counts)
 
     def chances(log_odds: float) -> FloatArray:
         return np.asarray(special.softmax(ways + log_odds * counts))
@@ -102,10 +103,6 @@ def _weighed(has: BoolArray, marked: BoolArray, tail: float) -> tuple[float, flo
     if np.isinf(low) or np.isinf(high):
         return (low if np.isinf(low) else high), low, high, min(p, 1.0)
     return _root(lambda b: float(chances(b) @ counts) - seen), low, high, min(p, 1.0)
-
-
-def _log_ways(n: int, k: np.ndarray) -> FloatArray:
-    return np.asarray(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
 
 
 def _root(function: Callable[[float], float]) -> float:

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from immunosarc.stats._inputs import FloatArray, check_level, refuse
+from immunosarc.stats._enrollment import (
+    Enrollment,
+    check_enrollment,
+    event_probability,
+    followed,
+    over_follow_up,
+)
+from immunosarc.stats._inputs import FloatArray, refuse
 
 __all__ = [
-    "Enrollment",
     "OneSampleSize",
     "TwoArmSize",
-    "event_probability",
     "log_rank_lakatos",
+    "log_rank_power",
     "log_rank_schoenfeld",
+    "one_sample_log_rank_power",
     "one_sample_log_rank_size",
     "one_sample_log_rank_test",
 ]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _STEPS = 2000
-
-
-class Enrollment(NamedTuple):
-    """Patients enter evenly over ``accrual``; the last one is followed for ``follow_up``. Same unit of time.
-
-    ``dropout`` is the hazard of leaving, per unit of time.
-    """
-
-    accrual: float
-    follow_up: float
-    dropout: float = 0.0
 
 
 class OneSampleSize(NamedTuple):
@@ -52,39 +46,6 @@ class TwoArmSize(NamedTuple):
     n: int
     events: int
     power: float
-
-
-def event_probability(hazard: float, enrollment: Enrollment) -> float:
-    r"""Give the chance that a patient's event is seen before the trial ends.
-
-    Exponential times with the given hazard, even accrual, exponential dropout:
-    :math:`\int_0^\infty \lambda e^{-(\lambda + \delta) t} G(t)\,dt` with G the share of patients
-    whose follow-up reaches t.
-
-    Parameters
-    ----------
-    hazard : float
-        Events per unit of time.
-    enrollment : Enrollment
-        Accrual, follow-up, dropout.
-
-    Returns
-    -------
-    float
-        0 to 1.
-
-    Raises
-    ------
-    ImmunosarcError
-        When a number is outside its range.
-
-    Examples
-    --------
-    >>> round(event_probability(np.log(2) / 6, Enrollment(accrual=12, follow_up=6)), 3)
-    0.729
-    """
-    _check("event_probability", enrollment, {"hazard": hazard})
-    return _integral(lambda t: hazard * np.exp(-(hazard + enrollment.dropout) * t), enrollment)
 
 
 def one_sample_log_rank_size(
@@ -126,11 +87,57 @@ def one_sample_log_rank_size(
     >>> one_sample_log_rank_size(np.log(2) / 6, 0.6, Enrollment(24, 12), alpha=0.10, power=0.80).n
     24
     """
-    _check("one_sample_log_rank_size", enrollment, {"hazard": hazard}, ratio=ratio, alpha=alpha, power=power)
+    check_enrollment(
+        "one_sample_log_rank_size", enrollment, {"hazard": hazard}, ratio=ratio, alpha=alpha, power=power
+    )
     expected, seen, variance = _one_patient(hazard, ratio, enrollment)
     z_alpha, z_power = special.ndtri(1.0 - alpha), special.ndtri(power)
     n = int(np.ceil(((z_alpha * np.sqrt(expected) + z_power * np.sqrt(variance)) / (seen - expected)) ** 2))
-    reached = special.ndtr((np.sqrt(n) * (expected - seen) - z_alpha * np.sqrt(expected)) / np.sqrt(variance))
+    return one_sample_log_rank_power(n, hazard, ratio, enrollment, alpha=alpha)
+
+
+def one_sample_log_rank_power(
+    n: int, hazard: float, ratio: float, enrollment: Enrollment, *, alpha: float
+) -> OneSampleSize:
+    r"""Give what a single-arm trial of n patients does at any hazard ratio, 1 and above included.
+
+    The chance of :math:`(O - E)/\sqrt{E} < z_\alpha` by the normal approximation of
+    :func:`one_sample_log_rank_size`.
+
+    Parameters
+    ----------
+    n : int
+        Patients.
+    hazard : float
+        Of the known curve, per unit of time.
+    ratio : float
+        True hazard ratio, above 0.
+    enrollment : Enrollment
+        Accrual, follow-up, dropout.
+    alpha : float
+        One-sided type-I error that was asked for.
+
+    Returns
+    -------
+    OneSampleSize
+        ``n``, expected ``events``, ``power``.
+
+    Raises
+    ------
+    ImmunosarcError
+        When a number is outside its range.
+
+    Examples
+    --------
+    >>> found = one_sample_log_rank_power(24, np.log(2) / 6, 0.6, Enrollment(24, 12), alpha=0.10)
+    >>> round(found.power, 3), round(found.events, 1)
+    (0.81, 18.9)
+    """
+    positive = {"hazard": hazard, "ratio": ratio, "n": n}
+    check_enrollment("one_sample_log_rank_power", enrollment, positive, alpha=alpha)
+    expected, seen, variance = _one_patient(hazard, ratio, enrollment)
+    limit = special.ndtri(1.0 - alpha) * np.sqrt(expected)
+    reached = special.ndtr((np.sqrt(n) * (expected - seen) - limit) / np.sqrt(variance))
     return OneSampleSize(n, n * seen, float(reached))
 
 
@@ -211,7 +218,7 @@ def log_rank_schoenfeld(
     >>> log_rank_schoenfeld(0.6, np.log(2) / 6, Enrollment(24, 12), alpha=0.025, power=0.80).events
     121
     """
-    _check("log_rank_schoenfeld", enrollment, {"hazard": hazard}, ratio=ratio, alpha=alpha, power=power)
+    check_enrollment("log_rank_schoenfeld", enrollment, {"hazard": hazard}, ratio=ratio, alpha=alpha, power=power)
     _check_share(allocation, "log_rank_schoenfeld")
     z = special.ndtri(1.0 - alpha) + special.ndtri(power)
     events = int(np.ceil(z**2 / (allocation * (1.0 - allocation) * np.log(ratio) ** 2)))
@@ -267,7 +274,7 @@ def log_rank_lakatos(
     >>> log_rank_lakatos(late, np.log(2) / 6, Enrollment(24, 12), alpha=0.025, power=0.80).events
     282
     """
-    _check("log_rank_lakatos", enrollment, {"hazard": hazard}, alpha=alpha, power=power)
+    check_enrollment("log_rank_lakatos", enrollment, {"hazard": hazard}, alpha=alpha, power=power)
     _check_share(allocation, "log_rank_lakatos")
     drift, variance, seen = _statistic(ratio, hazard, enrollment, allocation)
     problems = [] if drift < 0 else ["ratio: the hazard ratio must fall below 1 somewhere and win overall"]
@@ -275,6 +282,58 @@ def log_rank_lakatos(
     z_alpha, z_power = special.ndtri(1.0 - alpha), special.ndtri(power)
     n = int(np.ceil((z_alpha + z_power) ** 2 * variance / drift**2))
     reached = special.ndtr(np.sqrt(n / variance) * -drift - z_alpha)
+    return TwoArmSize(n, int(np.ceil(n * seen)), float(reached))
+
+
+def log_rank_power(
+    n: int,
+    ratio: Callable[[FloatArray], FloatArray],
+    hazard: float,
+    enrollment: Enrollment,
+    *,
+    alpha: float,
+    allocation: float = 0.5,
+) -> TwoArmSize:
+    r"""Give what a randomized trial of n patients does under any course of the hazard ratio.
+
+    :math:`\Phi(-\sqrt{n}\,\mu/\sigma - z_{1-\alpha})` with drift and variance as in
+    :func:`log_rank_lakatos`.
+
+    Parameters
+    ----------
+    n : int
+        Patients in all.
+    ratio : callable
+        Times since entry to hazard ratios, treated against control; 1 everywhere gives the type-I error.
+    hazard : float
+        Of the control arm, per unit of time.
+    enrollment : Enrollment
+        Accrual, follow-up, dropout.
+    alpha : float
+        One-sided type-I error that was asked for.
+    allocation : float
+        Share of patients who are treated.
+
+    Returns
+    -------
+    TwoArmSize
+        ``n``, expected ``events`` (rounded up), ``power``.
+
+    Raises
+    ------
+    ImmunosarcError
+        When a number is outside its range.
+
+    Examples
+    --------
+    >>> found = log_rank_power(200, lambda t: np.ones_like(t), np.log(2) / 6, Enrollment(24, 12), alpha=0.025)
+    >>> round(found.power, 6)
+    0.025
+    """
+    check_enrollment("log_rank_power", enrollment, {"hazard": hazard, "n": n}, alpha=alpha)
+    _check_share(allocation, "log_rank_power")
+    drift, variance, seen = _statistic(ratio, hazard, enrollment, allocation)
+    reached = special.ndtr(np.sqrt(n / variance) * -drift - special.ndtri(1.0 - alpha))
     return TwoArmSize(n, int(np.ceil(n * seen)), float(reached))
 
 
@@ -286,7 +345,7 @@ def _statistic(
     edges = np.linspace(0.0, end, _STEPS + 1)
     t, step = (edges[:-1] + edges[1:]) / 2.0, end / _STEPS
     ratios = np.broadcast_to(np.asarray(ratio(t), dtype=np.float64), t.shape)
-    reached = _followed(t, enrollment) * np.exp(-enrollment.dropout * t)
+    reached = followed(t, enrollment) * np.exp(-enrollment.dropout * t)
     cumulative = np.concatenate([[0.0], np.cumsum(hazard * ratios * step)])
     treated = allocation * reached * np.exp(-(cumulative[:-1] + cumulative[1:]) / 2.0)
     control = (1.0 - allocation) * reached * np.exp(-hazard * t)
@@ -306,56 +365,14 @@ def _one_patient(hazard: float, ratio: float, enrollment: Enrollment) -> tuple[f
         left: FloatArray = np.exp(-(rate + enrollment.dropout) * t)
         return left
 
-    seen = _integral(lambda t: rate * alive(t), enrollment)
-    expected = _integral(lambda t: hazard * alive(t), enrollment)
-    cross = _integral(lambda t: hazard * t * rate * alive(t), enrollment)
-    square = _integral(lambda t: 2.0 * hazard**2 * t * alive(t), enrollment)
+    seen = over_follow_up(lambda t: rate * alive(t), enrollment)
+    expected = over_follow_up(lambda t: hazard * alive(t), enrollment)
+    cross = over_follow_up(lambda t: hazard * t * rate * alive(t), enrollment)
+    square = over_follow_up(lambda t: 2.0 * hazard**2 * t * alive(t), enrollment)
     return expected, seen, seen - 2.0 * cross + square - (seen - expected) ** 2
-
-
-def _integral(density: Callable[[FloatArray], FloatArray], enrollment: Enrollment) -> float:
-    """Return the integral of a density over the times that patients are followed."""
-    kinks = sorted({0.0, enrollment.follow_up, enrollment.accrual + enrollment.follow_up})
-    total = 0.0
-    for low, high in pairwise(kinks):
-        t = (high - low) / 2.0 * _NODES + (high + low) / 2.0
-        total += (high - low) / 2.0 * float((_WEIGHTS * density(t) * _followed(t, enrollment)).sum())
-    return total
-
-
-def _followed(t: FloatArray, enrollment: Enrollment) -> FloatArray:
-    """Return the share of patients whose follow-up reaches t when nobody drops out."""
-    if enrollment.accrual == 0:
-        return (t <= enrollment.follow_up).astype(np.float64)
-    share: FloatArray = np.clip((enrollment.accrual + enrollment.follow_up - t) / enrollment.accrual, 0.0, 1.0)
-    return share
 
 
 def _check_share(allocation: float, function: str) -> None:
     refuse(
         function, [] if 0.0 < allocation < 1.0 else [f"allocation: need a share in (0, 1), have {allocation!r}"]
     )
-
-
-def _check(
-    function: str,
-    enrollment: Enrollment,
-    positive: dict[str, float],
-    *,
-    ratio: float | None = None,
-    alpha: float | None = None,
-    power: float | None = None,
-) -> None:
-    problems = [f"{name}: need a number above 0, have {value!r}" for name, value in positive.items() if value <= 0]
-    if enrollment.accrual < 0 or enrollment.follow_up < 0 or enrollment.accrual + enrollment.follow_up <= 0:
-        problems.append(
-            f"accrual and follow_up: need times that are not negative, and some time, have {enrollment}"
-        )
-    if enrollment.dropout < 0:
-        problems.append(f"dropout: need a hazard that is not negative, have {enrollment.dropout!r}")
-    if ratio is not None and not 0.0 < ratio < 1.0:
-        problems.append(f"ratio: need a hazard ratio in (0, 1), have {ratio!r}")
-    for name, value in (("alpha", alpha), ("power", power)):
-        if value is not None:
-            check_level(value, problems, name)
-    refuse(function, problems)

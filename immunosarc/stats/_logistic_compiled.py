@@ -34,7 +34,7 @@ def fit_each(values: FloatArray, happened: BoolArray, penalty: float, critical: 
     n, m = values.shape
     found = np.full((7, m), np.nan)
     some = np.empty((_TOGETHER, n))
-    x, y, rooms = np.empty(n), np.empty(n), np.empty((3, n))
+    x, y, rooms = np.empty(n), np.empty(n), np.empty((4, n))
     for first in range(0, m, _TOGETHER):
         width = min(_TOGETHER, m - first)
         for i in range(n):
@@ -202,11 +202,11 @@ def _limit(
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)  # type: ignore[untyped-decorator]
 def _weigh(size: int, x: FloatArray, rooms: FloatArray, a: float, b: float) -> None:
     """Leave the linear predictor in the first room and exp(-|predictor|) in the second."""
-    eta, away, room = rooms[0], rooms[1], rooms[2]
+    eta, small, room, away = rooms[0], rooms[1], rooms[2], rooms[3]
     for i in range(size):
         eta[i] = a + b * x[i]
         away[i] = -abs(eta[i])
-    exponentials(size, away, away, room)
+    exponentials(size, away, small, room)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)  # type: ignore[untyped-decorator]

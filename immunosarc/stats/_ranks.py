@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
@@ -21,7 +19,7 @@ from immunosarc.stats._inputs import (
     check_level,
     refuse,
 )
-from immunosarc.stats._rank_sums import midranks, rank_blocks, standardized_rank_sum
+from immunosarc.stats._placements import Placements, placements
 
 __all__ = ["mann_whitney"]
 
@@ -98,13 +96,15 @@ def mann_whitney(
     signs = as_sides(sides, values.shape[1], problems)
     check_level(level, problems)
     refuse("mann_whitney", problems)
-    blocks = rank_blocks(values, codes)
-    parts = [_placements(values[block.rows], marked[block.rows]) for block in blocks]
-    pairs = sum((part.cases * part.controls for part in parts), np.zeros(values.shape[1]))
-    wins = sum((part.wins for part in parts), np.zeros(values.shape[1]))
+    strata_rows = [codes == code for code in np.unique(codes)] or [np.zeros(0, dtype=np.bool_)]
+    parts = [placements(values[rows], marked[rows]) for rows in strata_rows]
+    nothing = np.zeros(values.shape[1])
+    pairs = sum((part.pairs for part in parts), nothing)
+    wins = sum((part.wins for part in parts), nothing)
+    variance = sum((part.null_variance for part in parts), nothing)
     with np.errstate(divide="ignore", invalid="ignore"):
         auc = wins / pairs
-    z = standardized_rank_sum(blocks, marked[None, :].astype(np.float64))[0]
+        z = (wins - pairs / 2.0) * np.where(variance > 0, 1.0 / np.sqrt(variance), np.nan)
     error = _delong_error(parts, pairs)
     low, high = _auc_interval(auc, error, parts, critical=float(special.ndtri((1.0 + level) / 2.0)))
     counts = _counts(values, marked)
@@ -123,40 +123,8 @@ def mann_whitney(
     )
 
 
-@dataclass(frozen=True)
-class _Placements:
-    """Of one stratum: group sizes, pairs won, and the squares of DeLong's placements."""
-
-    cases: FloatArray
-    controls: FloatArray
-    wins: FloatArray
-    case_squares: FloatArray
-    control_squares: FloatArray
-
-
-def _placements(values: FloatArray, marked: BoolArray) -> _Placements:
-    """Use midranks overall and within the group: their difference counts the others below."""
-    ranks = midranks(values)
-    beaten_by_cases = ranks[marked] - midranks(values[marked])
-    beaten_by_controls = ranks[~marked] - midranks(values[~marked])
-    cases = (~np.isnan(beaten_by_cases)).sum(axis=0).astype(np.float64)
-    controls = (~np.isnan(beaten_by_controls)).sum(axis=0).astype(np.float64)
-    return _Placements(
-        cases,
-        controls,
-        np.nansum(beaten_by_cases, axis=0),
-        _squares(beaten_by_cases / np.maximum(controls, 1.0)),
-        _squares(beaten_by_controls / np.maximum(cases, 1.0)),
-    )
-
-
-def _squares(placements: FloatArray) -> FloatArray:
-    size = np.maximum((~np.isnan(placements)).sum(axis=0), 1)
-    return np.nansum((placements - np.nansum(placements, axis=0) / size) ** 2, axis=0)
-
-
-def _delong_error(parts: list[_Placements], pairs: FloatArray) -> FloatArray:
-    usable = [(part.cases * part.controls > 0) for part in parts]
+def _delong_error(parts: list[Placements], pairs: FloatArray) -> FloatArray:
+    usable = [(part.pairs > 0) for part in parts]
     variance = np.zeros_like(pairs)
     for size_name, squares_name in (("cases", "case_squares"), ("controls", "control_squares")):
         sizes = [np.where(ok, getattr(part, size_name), 0.0) for ok, part in zip(usable, parts, strict=True)]
@@ -166,48 +134,49 @@ def _delong_error(parts: list[_Placements], pairs: FloatArray) -> FloatArray:
             pooled = sum(squares, np.zeros_like(pairs)) / freedom
             for part, size, square in zip(parts, sizes, squares, strict=True):
                 own = np.where(size > 1, square / (size - 1.0), np.maximum(pooled, _NOISE_VARIANCE))
-                share = part.cases * part.controls / pairs
+                share = part.pairs / pairs
                 variance += np.where(share > 0, share**2 * own / size, 0.0)
     return np.sqrt(variance)
 
 
 def _auc_interval(
-    auc: FloatArray, error: FloatArray, parts: list[_Placements], *, critical: float
+    auc: FloatArray, error: FloatArray, parts: list[Placements], *, critical: float
 ) -> tuple[FloatArray, FloatArray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         middle, margin = special.logit(auc), critical * error / (auc * (1.0 - auc))
         low, high = special.expit(middle - margin), special.expit(middle + margin)
-    several = sum(((part.cases * part.controls > 0).astype(int) for part in parts), np.zeros(len(auc), int)) > 1
-    newcombe = several | (error == 0.0) | (auc <= 0.0) | (auc >= 1.0)
-    edge_low = _newcombe_limit(auc, np.zeros_like(auc), parts, critical=critical)
-    edge_high = _newcombe_limit(auc, np.ones_like(auc), parts, critical=critical)
+    several = sum(((part.pairs > 0).astype(int) for part in parts), np.zeros(len(auc), int)) > 1
+    edged = np.flatnonzero((several | (error == 0.0) | (auc <= 0.0) | (auc >= 1.0)) & ~np.isnan(auc))
+    sizes = np.array([[part.cases[edged], part.controls[edged]] for part in parts]).reshape(
+        len(parts), 2, edged.size
+    )
+    for limit, end in ((low, 0.0), (high, 1.0)):
+        limit[edged] = _newcombe_limit(auc[edged], end, sizes, critical=critical)
     unknown = np.isnan(error)
-    low, high = np.where(newcombe, edge_low, low), np.where(newcombe, edge_high, high)
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
-def _newcombe_limit(auc: FloatArray, end: FloatArray, parts: list[_Placements], *, critical: float) -> FloatArray:
+def _newcombe_limit(auc: FloatArray, end: float, sizes: FloatArray, *, critical: float) -> FloatArray:
     """Halve the way between the estimate and 0 or 1 to where the estimate is just credible."""
-    outer, inner = end.copy(), np.where(np.isnan(auc), 0.5, auc)
+    outer, inner = np.full_like(auc, end), auc
     for _ in range(60):
         middle = (outer + inner) / 2.0
         distance = np.abs(auc - middle)
-        outside = distance > critical * np.sqrt(_newcombe_variance(middle, parts))
+        outside = distance > critical * np.sqrt(_newcombe_variance(middle, sizes))
         outer, inner = np.where(outside, middle, outer), np.where(outside, inner, middle)
-    at_end = np.abs(auc - end) == 0.0
-    return np.where(at_end, end, inner)
+    return np.where(auc == end, end, inner)
 
 
-def _newcombe_variance(auc: FloatArray, parts: list[_Placements]) -> FloatArray:
-    """Variance of the AUC by Hanley and McNeil with the mean of the group sizes, as Newcombe takes it."""
-    pairs = sum((part.cases * part.controls for part in parts), np.zeros_like(auc))
-    variance = np.zeros_like(auc)
-    for part in parts:
-        half = (part.cases + part.controls) / 2.0 - 1.0
-        inside = 1.0 + half * ((1.0 - auc) / (2.0 - auc) + auc / (1.0 + auc))
-        variance += part.cases * part.controls * inside
+def _newcombe_variance(auc: FloatArray, sizes: FloatArray) -> FloatArray:
+    """Variance of the AUC by Hanley and McNeil with the mean of the group sizes, as Newcombe takes it.
+
+    ``sizes`` holds cases and controls of each stratum: (n_strata, 2, n_features).
+    """
+    pairs = sizes.prod(axis=1)
+    half = sizes.sum(axis=1) / 2.0 - 1.0
+    inside = 1.0 + half * ((1.0 - auc) / (2.0 - auc) + auc / (1.0 + auc))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(auc * (1.0 - auc) * variance / pairs**2)
+        return np.asarray(auc * (1.0 - auc) * (pairs * inside).sum(axis=0) / pairs.sum(axis=0) ** 2)
 
 
 def _normal_p(surplus: FloatArray, z: FloatArray, sides: FloatArray) -> FloatArray:
@@ -222,7 +191,7 @@ def _normal_p(surplus: FloatArray, z: FloatArray, sides: FloatArray) -> FloatArr
 def _exact_p(
     values: FloatArray,
     wins: FloatArray,
-    parts: list[_Placements],
+    parts: list[Placements],
     *,
     marked: BoolArray,
     codes: IntArray,
@@ -231,18 +200,17 @@ def _exact_p(
     """By recursion where there are no ties and one stratum, else by enumeration where that is feasible."""
     p = np.full(len(wins), np.nan)
     if len(parts) == 1:
-        p = _untied_p(values, wins, parts, sides)
+        p = _untied_p(wins, parts[0], sides)
     left = np.flatnonzero(np.isnan(p))
     if left.size and len(values):
         p[left] = enumerated_p(values[:, left], marked, codes, sides[left])
     return p
 
 
-def _untied_p(values: FloatArray, wins: FloatArray, parts: list[_Placements], sides: FloatArray) -> FloatArray:
+def _untied_p(wins: FloatArray, part: Placements, sides: FloatArray) -> FloatArray:
     p = np.full(len(wins), np.nan)
-    cases, controls = parts[0].cases.astype(np.int64), parts[0].controls.astype(np.int64)
-    ordered = np.sort(values, axis=0)
-    fits = ~(np.diff(ordered, axis=0) == 0).any(axis=0) & (cases * controls <= _EXACT_PAIRS)
+    cases, controls = part.cases.astype(np.int64), part.controls.astype(np.int64)
+    fits = part.untied & (cases * controls <= _EXACT_PAIRS)
     sizes = np.column_stack([cases, controls])
     for n1, n0 in np.unique(sizes[fits & (cases > 0) & (controls > 0)], axis=0):
         same = fits & (cases == n1) & (controls == n0)
@@ -277,9 +245,9 @@ def _counts(values: FloatArray, marked: BoolArray) -> tuple[IntArray, IntArray]:
     return seen.sum(axis=0), (seen & marked[:, None]).sum(axis=0)
 
 
-def _status(parts: list[_Placements], counts: tuple[IntArray, IntArray]) -> tuple[StatusArray, BoolArray]:
+def _status(parts: list[Placements], counts: tuple[IntArray, IntArray]) -> tuple[StatusArray, BoolArray]:
     shape = (len(parts), len(counts[0]))
-    both = np.array([part.cases * part.controls > 0 for part in parts]).reshape(shape)
+    both = np.array([part.pairs > 0 for part in parts]).reshape(shape)
     cases = np.where(both, [part.cases for part in parts], 0.0)
     controls = np.where(both, [part.controls for part in parts], 0.0)
     if len(parts) == 1:
@@ -288,9 +256,7 @@ def _status(parts: list[_Placements], counts: tuple[IntArray, IntArray]) -> tupl
         place = "per group in strata that hold both groups"
         sizes = (cases.sum(axis=0).astype(np.int64), controls.sum(axis=0).astype(np.int64))
     few = (sizes[0] < 2) | (sizes[1] < 2)
-    level = [
-        (p.case_squares == 0) & (p.control_squares == 0) & (2 * p.wins == p.cases * p.controls) for p in parts
-    ]
+    level = [(p.case_squares == 0) & (p.control_squares == 0) & (2 * p.wins == p.pairs) for p in parts]
     constant = np.asarray((~both | np.array(level).reshape(shape)).all(axis=0))
     alone = np.asarray((cases < 2).all(axis=0) | (controls < 2).all(axis=0))
     status = statuses(

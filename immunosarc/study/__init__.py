@@ -1,9 +1,12 @@
 """Plan, check, lock, run: from a declared analysis to a study."""
 
+from immunosarc.study._agreement import Agreement
 from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
+from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
 from immunosarc.study._multiverse import multiverse
+from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel
 from immunosarc.study._replicate import Replication, replicate
@@ -13,6 +16,8 @@ from immunosarc.study._trial import trial_tables
 from immunosarc.study._two_stage import TwoStage
 
 __all__ = [
+    "Agreement",
+    "DeclaredPaths",
     "FeatureSpec",
     "Hypothesis",
     "Panel",
@@ -24,9 +29,12 @@ __all__ = [
     "checked_cohort",
     "ledger",
     "lock",
+    "lock_signatures",
     "multiverse",
     "plan_for",
     "replicate",
     "run",
+    "score_as_locked",
+    "transport_to",
     "trial_tables",
 ]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from immunosarc import models, schema
 from immunosarc.cohort import Cohort
-from immunosarc.study._directions import stated_sides
+from immunosarc.study._directions import alternatives_of
 from immunosarc.study._plan import Plan
 from immunosarc.study._scores import PanelScores
 
@@ -50,7 +50,7 @@ def associations_of(
                     endpoint=test.endpoint,
                     model=test.model,
                     landmark_day=test.landmark_day,
-                    alternative=_sides(plan, panel, test.endpoint, table),
+                    alternative=alternatives_of(plan, panel, test.endpoint, table),
                     covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
                     strata=cohort.patients[plan.strata] if plan.strata else None,
                     per_sd=plan.per_sd,
@@ -61,12 +61,6 @@ def associations_of(
                 )
             )
     return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
-
-
-def _sides(plan: Plan, panel: str, endpoint: str, table: pd.DataFrame) -> str | dict[str, str]:
-    """The stated alternatives of the features that the table has."""
-    stated = stated_sides(plan, next(one for one in plan.panels if one.name == panel), endpoint)
-    return stated if isinstance(stated, str) else {name: side for name, side in stated.items() if name in table}
 
 
 def families_of(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:

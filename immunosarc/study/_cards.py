@@ -9,6 +9,7 @@ import pandas as pd
 
 from immunosarc import models
 from immunosarc.cohort import Cohort
+from immunosarc.study._directions import alternatives_of
 from immunosarc.study._plan import Plan
 
 __all__ = ["card_table"]
@@ -51,6 +52,7 @@ def card_table(
             endpoint=test.endpoint,
             model=test.model,
             landmark_day=test.landmark_day,
+            alternative=alternatives_of(plan, panel, test.endpoint, table),
             covariates=cohort.patients[list(plan.covariates)]
             if plan.covariates and models.MODELS[test.model].covariates
             else None,

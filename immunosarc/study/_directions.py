@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from immunosarc import features, schema
 from immunosarc.study._plan import Plan
 from immunosarc.study._questions import Panel
 
-__all__ = ["stated_sides"]
+__all__ = ["alternatives_of", "stated_sides"]
 
 _TOWARD = {
     "higher_hot": 1,
@@ -49,3 +51,26 @@ def stated_sides(plan: Plan, panel: Panel, endpoint: str) -> str | dict[str, str
         if toward:
             found[name] = "greater" if toward * better > 0 else "less"
     return found
+
+
+def alternatives_of(plan: Plan, panel: str, endpoint: str, table: pd.DataFrame) -> str | dict[str, str]:
+    """Return the stated alternatives of the features that a table has.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its ``directions`` and panels.
+    panel : str
+        The name of one of them.
+    endpoint : str
+        A name of ``schema.ENDPOINTS``.
+    table : DataFrame
+        Features of the panel, one column each.
+
+    Returns
+    -------
+    str or dict of str to str
+        As from :func:`stated_sides`.
+    """
+    stated = stated_sides(plan, next(one for one in plan.panels if one.name == panel), endpoint)
+    return stated if isinstance(stated, str) else {name: side for name, side in stated.items() if name in table}

@@ -41,6 +41,8 @@ def methods_text(
     paragraphs += imaging_paragraphs({p.assay or plan.assay: p.imaging for p in plan.panels if p.imaging})
     if len(tables["associations"]):
         paragraphs.append(_association_paragraph(plan, tables["associations"]))
+    if plan.multiverse is not None:
+        paragraphs.append(_multiverse_paragraph(tables["multiverse"], plan.multiverse.n_permutations))
     if len(tables["changes"]):
         paragraphs.append(_change_paragraph(plan))
     if cohort.simulated:
@@ -110,6 +112,15 @@ def _association_paragraph(plan: Plan, associations: pd.DataFrame) -> str:
             "an on-treatment sample, because endpoints that time defines would be subject to immortal-time bias."
         )
     return text
+
+
+def _multiverse_paragraph(paths: pd.DataFrame, n_permutations: int) -> str:
+    return (
+        f"{paths['signature'].iloc[0]} was put to its question along all {len(paths)} declared paths of analysis, "
+        "the primary one marked (specification curve, doi:10.1038/s41562-020-0912-z). Their joint p compares the "
+        f"median z over paths with that of {n_permutations:,} deals of the signature's values among the patients, "
+        "each deal the same for every path."
+    )
 
 
 def _models_used(plan: Plan, associations: pd.DataFrame) -> list[str]:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from immunosarc import endpoints as outcomes_of
 from immunosarc import features, models, schema, stats
 from immunosarc.cohort import Cohort, marked
 from immunosarc.errors import ImmunosarcError, PlanError, did_you_mean, raise_together
-from immunosarc.study._population import exclusion_problems, planned_patients
+from immunosarc.study._paths import MODEL_OF_KIND, AnalysisPath, DeclaredPaths
+from immunosarc.study._plan import Plan
+from immunosarc.study._population import planned_patients
 from immunosarc.study._tissue import tumor_samples
 
-__all__ = ["multiverse"]
+__all__ = ["multiverse", "multiverse_tables"]
 
-_MODEL = {"binary": "firth_logistic", "time_to_event": "cox"}
+_log = logging.getLogger("immunosarc")
 _FEWEST = 20
 
 
-class _Path(NamedTuple):
-    method: str
-    endpoint: str
-    rule_set: str
-    covariates: tuple[str, ...]
-    population: str
-    landmark_day: int | None
+class _Setting(NamedTuple):
+    """What is the same on every path."""
+
+    strata: str | None
+    assay: str
+    seed: int
+    alpha: float = 0.05
+    min_coverage: float = 0.8
+    reader: str | None = None
+    on_conflict: Literal["raise", "exclude_patient"] = "raise"
 
 
 def multiverse(
@@ -72,7 +78,7 @@ def multiverse(
     populations : mapping, optional
         Name to who stays out, as ``Plan.exclude``; all patients unless given.
     landmark_days : sequence of int or None
-        Study days on which the clock starts; None is the first dose.
+        Study days on which the clock starts; None (or ``"first_dose"``) is the first dose.
     timepoint : str
         When the signature was measured.
     strata : str, optional
@@ -105,28 +111,49 @@ def multiverse(
     >>> found[["method", "primary", "n_paths"]].to_numpy().tolist()
     [['singscore', False, 2.0], ['mean_log2', True, 2.0]]
     """
-    groups = {"all": {}} if populations is None else {name: dict(out) for name, out in populations.items()}
-    paths = [
-        _Path(*one)
-        for one in product(methods, endpoints, rule_sets, map(tuple, covariates), groups, landmark_days)
-    ]
-    marks = [_is_primary(path, primary) for path in paths]
-    problems = _problems(cohort, paths, groups, strata=strata)
-    problems += [
-        f"primary: unknown choice {n!r}.{did_you_mean(n, _Path._fields)}"
-        for n in primary
-        if n not in _Path._fields
-    ]
-    if sum(marks) != 1:
-        problems.append(f"primary: exactly one of the {len(paths)} paths must be meant, {sum(marks)} are")
-    if n_permutations < _FEWEST:
-        problems.append(f"n_permutations: at least {_FEWEST}, have {n_permutations}")
-    if signature not in features.signatures():
-        problems.append(f"signature: unknown {signature!r}.{did_you_mean(signature, features.signatures())}")
+    given: dict[str, Any] = {
+        "primary": dict(primary),
+        "methods": methods,
+        "endpoints": endpoints,
+        "rule_sets": rule_sets,
+        "covariates": covariates,
+        "populations": {"all": {}} if populations is None else populations,
+        "landmark_days": landmark_days,
+    }
+    try:
+        paths = DeclaredPaths(signature=signature, timepoint=timepoint, n_permutations=n_permutations, **given)
+    except ValidationError as failure:
+        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in failure.errors()]
+        raise PlanError(f"multiverse: {'; '.join(lines)}") from failure
+    problems = paths.problems(cohort)
+    if strata is not None and strata not in cohort.patients:
+        hint = did_you_mean(strata, cohort.patients.columns)
+        problems.append(f"patients have no column {strata!r}.{hint}")
     raise_together(PlanError, "multiverse", problems)
-    tables = _dealt(cohort, signature, methods, when=(timepoint, assay, strata), deals=(n_permutations, seed))
-    found = [_walk(cohort, path, groups[path.population], tables[path.method], strata=strata) for path in paths]
-    z = np.array([one for _, one in found])
+    return _walked(cohort, paths, _Setting(strata, assay, seed))
+
+
+def multiverse_tables(cohort: Cohort, plan: Plan, seed: int) -> dict[str, pd.DataFrame]:
+    """Return the paths that the plan declares, and what each choice makes of them; none where it declares none."""
+    if plan.multiverse is None:
+        return {}
+    paths = plan.multiverse.filled(rule_set=plan.rule_set, covariates=plan.covariates)
+    _log.info("multiverse: %d paths", len(paths.paths()))
+    setting = _Setting(plan.strata, plan.assay, seed, plan.alpha, plan.min_coverage, plan.reader, plan.on_conflict)
+    found = _walked(cohort, paths, setting)
+    return {"multiverse": found, "multiverse_choices": _by_choice(found)}
+
+
+def _walked(cohort: Cohort, declared: DeclaredPaths, setting: _Setting) -> pd.DataFrame:
+    """Walk every path, and deal out the values once for all of them."""
+    paths = declared.paths()
+    tables = _dealt(cohort, declared, setting)
+    outcomes = _outcomes(cohort, declared, setting)
+    found = [
+        _walk(cohort, path, (tables[path.method], outcomes[path.rule_set, path.population]), setting)
+        for path in paths
+    ]
+    z = np.array([np.resize(one, declared.n_permutations + 1) for _, one in found])
     known = np.isfinite(z[:, 0])
     p_joint = _joint(z[known]) if known.any() else float("nan")
     rows = [
@@ -134,93 +161,99 @@ def multiverse(
             **path._asdict(),
             "covariates": ", ".join(path.covariates) or "none",
             **row,
-            "signature": signature,
-            "primary": mark,
+            "signature": declared.signature,
+            "primary": declared.is_primary(path),
             "z": one[0],
             "n_paths": len(paths),
             "p_joint": p_joint,
         }
-        for path, mark, (row, one) in zip(paths, marks, found, strict=True)
+        for path, (row, one) in zip(paths, found, strict=True)
     ]
     table = pd.DataFrame(rows, columns=list(schema.MULTIVERSE.columns))
     return marked(schema.MULTIVERSE.check(table), simulated=cohort.simulated)
 
 
-def _is_primary(path: _Path, primary: Mapping[str, Any]) -> bool:
-    chosen = {name: tuple(value) if name == "covariates" else value for name, value in primary.items()}
-    return all(getattr(path, name, None) == value for name, value in chosen.items())
+def _dealt(cohort: Cohort, declared: DeclaredPaths, setting: _Setting) -> dict[str, pd.DataFrame | str]:
+    """Return for each method the signature of each patient, and the same values dealt out, a column per deal.
 
-
-def _problems(
-    cohort: Cohort, paths: Sequence[_Path], groups: Mapping[str, dict[str, tuple[str, ...]]], *, strata: str | None
-) -> list[str]:
-    """Return every name that no registry and no cohort knows."""
-    found = [features.SCORING.why_not(one) for one in dict.fromkeys(path.method for path in paths)]
-    for one in dict.fromkeys(path.endpoint for path in paths):
-        known = [name for name, end in schema.ENDPOINTS.items() if end.kind in _MODEL]
-        found.append("" if one in known else f"endpoint: unknown or ordinal {one!r}.{did_you_mean(one, known)}")
-    for one in dict.fromkeys(path.rule_set for path in paths):
-        rules = outcomes_of.RULE_SETS
-        found.append("" if one in rules else f"rule_set: unknown {one!r}.{did_you_mean(one, rules)}")
-    columns = [*dict.fromkeys(name for path in paths for name in path.covariates), *([strata] if strata else [])]
-    found += [
-        f"patients have no column {one!r}.{did_you_mean(one, cohort.patients.columns)}"
-        for one in columns
-        if one not in cohort.patients
-    ]
-    for out in groups.values():
-        found += exclusion_problems(cohort, out)
-    return [line for line in found if line]
-
-
-def _dealt(
-    cohort: Cohort,
-    signature: str,
-    methods: Sequence[str],
-    *,
-    when: tuple[str, str, str | None],
-    deals: tuple[int, int],
-) -> dict[str, pd.DataFrame]:
-    """Return for each method the signature of each patient, and the same values dealt out, a column per deal."""
-    timepoint, assay, strata = when
+    Where a method gives no score, the reason stands in its place.
+    """
     tumor = tumor_samples(cohort)
-    chosen = features.signatures().subset(signature)
-    found = {}
-    for method in dict.fromkeys(methods):
-        scores = features.score(cohort[assay], chosen, method=method)[[signature]]
-        table = tumor.at(timepoint).per_patient(scores)
-        measured = np.flatnonzero(table[signature].notna())
-        codes = cohort.patients[strata].reindex(table.index[measured]) if strata else pd.Series(0, index=measured)
-        orders = stats.permute_within(pd.factorize(codes.astype(str))[0], deals[0], deals[1])
-        values = np.full((len(table), deals[0]), np.nan)
-        values[measured] = table[signature].to_numpy(dtype=float)[measured][orders].T
-        names = [f"deal {i}" for i in range(deals[0])]
-        found[method] = pd.concat([table, pd.DataFrame(values, index=table.index, columns=names)], axis=1)
-        found[method].attrs = {}
+    chosen = features.signatures().subset(declared.signature)
+    found: dict[str, pd.DataFrame | str] = {}
+    for method in declared.methods:
+        try:
+            scores = features.score(
+                cohort[setting.assay], chosen, method=method, min_coverage=setting.min_coverage
+            )
+            table = tumor.at(declared.timepoint).per_patient(scores[[declared.signature]])
+        except ImmunosarcError as refusal:
+            found[method] = str(refusal)
+            continue
+        found[method] = _with_deals(cohort, table, declared, setting)
+    return found
+
+
+def _with_deals(cohort: Cohort, table: pd.DataFrame, declared: DeclaredPaths, setting: _Setting) -> pd.DataFrame:
+    seen = table[declared.signature]
+    measured = np.flatnonzero(seen.notna())
+    strata = cohort.patients[setting.strata] if setting.strata else pd.Series("", index=cohort.patients.index)
+    codes = pd.factorize(strata.reindex(table.index[measured]).astype(str))[0]
+    orders = stats.permute_within(codes, declared.n_permutations, setting.seed)
+    values = np.full((len(table), declared.n_permutations), np.nan)
+    values[measured] = seen.to_numpy(dtype=float)[measured][orders].T
+    names = [f"deal {i}" for i in range(declared.n_permutations)]
+    both = pd.concat([table, pd.DataFrame(values, index=table.index, columns=names)], axis=1)
+    both.attrs = {}
+    return both
+
+
+def _outcomes(
+    cohort: Cohort, declared: DeclaredPaths, setting: _Setting
+) -> dict[tuple[str, str], pd.DataFrame | str]:
+    """Return the outcomes by rule set and population, each derived once; a refusal in its place."""
+    found: dict[tuple[str, str], pd.DataFrame | str] = {}
+    wanted = dict.fromkeys((path.rule_set, path.population) for path in declared.paths())
+    for rule_set, population in wanted:
+        try:
+            found[rule_set, population] = outcomes_of.derive(
+                planned_patients(cohort, declared.populations[population]),
+                rules=rule_set,
+                reader=setting.reader,
+                on_conflict=setting.on_conflict,
+            )
+        except ImmunosarcError as refusal:
+            found[rule_set, population] = str(refusal)
     return found
 
 
 def _walk(
-    cohort: Cohort, path: _Path, out: Mapping[str, tuple[str, ...]], table: pd.DataFrame, *, strata: str | None
+    cohort: Cohort,
+    path: AnalysisPath,
+    given: tuple[pd.DataFrame | str, pd.DataFrame | str],
+    setting: _Setting,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Return the row of one path, and the z of the signature and of every deal."""
-    n_deals = sum(str(name).startswith("deal ") for name in table.columns)
+    table, outcomes = given
+    for refusal in given:
+        if isinstance(refusal, str):
+            return {"status": refusal}, np.array([np.nan])
+    kind = schema.ENDPOINTS[path.endpoint].kind
     try:
-        outcomes = outcomes_of.derive(planned_patients(cohort, dict(out)), rules=path.rule_set)
-        kind = schema.ENDPOINTS[path.endpoint].kind
         rows = models.associate(
             table,
             outcomes,
             endpoint=path.endpoint,
-            model=_MODEL[kind],
+            model=MODEL_OF_KIND[kind],
             covariates=cohort.patients[list(path.covariates)] if path.covariates else None,
-            strata=cohort.patients[strata] if strata else None,
+            strata=cohort.patients[setting.strata] if setting.strata else None,
             landmark_day=path.landmark_day,
             per_sd=True,
+            alpha=setting.alpha,
             n_permutations=_FEWEST,
         )
     except ImmunosarcError as refusal:
-        return {"status": str(refusal)}, np.full(n_deals + 1, np.nan)
+        return {"status": str(refusal)}, np.array([np.nan])
     error = rows["std_error"].to_numpy(dtype=float)
     z = np.divide(rows["estimate"].to_numpy(dtype=float), error, out=np.full(len(rows), np.nan), where=error > 0)
     row = rows.iloc[0][["measure", "n", "n_events", "estimate", "std_error", "conf_low", "conf_high", "status"]]
@@ -232,3 +265,28 @@ def _joint(z: np.ndarray) -> float:
     """Return how often the median over paths is as far from 0 among the deals; column 0 is what was seen."""
     medians = np.abs(np.nanmedian(z, axis=0))
     return float((1 + (medians[1:] >= medians[0] - 1e-12).sum()) / len(medians))
+
+
+def _by_choice(paths: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each choice of each dimension that has several, the paths that make it."""
+    rows = []
+    for dimension in schema.PATH_DIMENSIONS:
+        said = paths[dimension].map(schema.choice_text)
+        if len(said.unique()) == 1:
+            continue
+        for choice, part in paths.groupby(said, sort=False):
+            z = part["z"].dropna()
+            rows.append(
+                {
+                    "dimension": dimension,
+                    "choice": choice,
+                    "n_paths": len(part),
+                    "n_estimated": len(z),
+                    "z_median": z.median(),
+                    "z_low": z.min(),
+                    "z_high": z.max(),
+                    "n_better": int((z > 0).sum()),
+                }
+            )
+    table = pd.DataFrame(rows, columns=list(schema.MULTIVERSE_CHOICES.columns))
+    return schema.MULTIVERSE_CHOICES.check(table)

@@ -13,8 +13,10 @@ from immunosarc import features, models, schema
 from immunosarc.cohort import Cohort
 from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
+from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._imaging import ImagingSpec, image_assays, imaging_problems, spelled_out
+from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
 from immunosarc.study._questions import FeatureSpec, Frozen, Hypothesis, Panel, PlannedTest
 from immunosarc.study._tissue import repeated_biopsies
@@ -78,6 +80,8 @@ class Plan(Frozen):
     two_stage : TwoStage, optional
         The design of the trial, ``{ r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }``: its endpoint is also given
         without the bias of the first look.
+    multiverse : DeclaredPaths, optional
+        One question along every declared path of analysis, with a joint p; the primary path is marked.
     null_rates : mapping of str to float
         Historical rates that a binary endpoint is compared with, one-sided and exact.
     alpha : float
@@ -88,6 +92,9 @@ class Plan(Frozen):
         Permutations for maxT; with fewer than 20 no p could fall below .05.
     per_sd : bool
         Log ratios per standard deviation of the feature.
+    concordance : tuple of Agreement
+        One thing measured by several assays, ``[[plan.concordance]]`` with ``quantity = "CD8"`` and ``measures =
+        { RNA = "primary.cd8", imaging = "mif.cd8_density" }``: whether they agree and on whom they do not.
 
     Examples
     --------
@@ -116,11 +123,13 @@ class Plan(Frozen):
     reader: str | None = None
     dosing_interval_days: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     two_stage: TwoStage | None = None
+    multiverse: DeclaredPaths | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     min_coverage: float = Field(default=0.8, gt=0, le=1)
     n_permutations: int = Field(default=10_000, ge=20)
     per_sd: bool = True
+    concordance: tuple[Agreement, ...] = ()
 
     @field_validator("panels")
     @classmethod
@@ -182,6 +191,8 @@ class Plan(Frozen):
     def problems(self, cohort: Cohort | None = None) -> list[str]:
         """Return every name in the plan that no registry, catalog or cohort knows."""
         found = [*self._panel_problems(), *self._test_problems(), *self._hypothesis_problems()]
+        if self.multiverse is not None:
+            found += [f"multiverse: {line}" for line in self.multiverse.problems(cohort)]
         return found + (self._cohort_problems(cohort) if cohort is not None else [])
 
     def _panel_problems(self) -> list[str]:
@@ -210,7 +221,8 @@ class Plan(Frozen):
                         f"feature '{name}' of panel '{panel.name}' means another score elsewhere in the plan; "
                         "give it a name of its own"
                     )
-        return list(dict.fromkeys(found))
+        panels = {one.name: None if one.columns == "all" else [n for n, _ in one.specs()] for one in self.panels}
+        return list(dict.fromkeys(found)) + agreement_problems(self.concordance, panels)
 
     def _test_problems(self) -> list[str]:
         found = [_unknown("endpoint", name, schema.ENDPOINTS) for name in self.endpoints]
@@ -371,6 +383,8 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         "features": FeatureSpec,
         "imaging": ImagingSpec,
         "two_stage": TwoStage,
+        "concordance": Agreement,
+        "multiverse": DeclaredPaths,
     }
     owner = next((inside[part] for part in reversed(location[:-1]) if part in inside), Plan)
     return list(owner.model_fields)

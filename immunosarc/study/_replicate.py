@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ def replicate(
     data_root: str | PathLike[str] | None = None,
     namesakes: Collection[str] = (),
     level: float = 0.95,
+    interval: stats.PoolingInterval = "hartung_knapp_truncated",
     seed: int = 0,
 ) -> Replication:
     r"""Put the same questions to several cohorts, and pool what they answer.
@@ -78,6 +80,8 @@ def replicate(
         death tells them apart.
     level : float
         Of all intervals but those of single cohorts, which the plan sets.
+    interval : {"hartung_knapp_truncated", "hartung_knapp"}
+        Of the average effect; see :func:`immunosarc.stats.pool_effects`.
     seed : int
         Of permutations and of the prediction interval.
 
@@ -116,7 +120,8 @@ def replicate(
         [_effects(one, chosen[name], seed).assign(cohort=name) for name, one in named.items()], ignore_index=True
     )
     simulated = any(one.simulated for one in loaded)
-    return _pooled_tables(effects, list(named), level=level, seed=seed, simulated=simulated)
+    pool = partial(stats.pool_effects, level=level, interval=interval, seed=seed)
+    return _pooled_tables(effects, list(named), pool=pool, simulated=simulated)
 
 
 def _effects(cohort: Cohort, plan: Plan, seed: int) -> pd.DataFrame:
@@ -130,19 +135,19 @@ def _effects(cohort: Cohort, plan: Plan, seed: int) -> pd.DataFrame:
 
 
 def _pooled_tables(
-    effects: pd.DataFrame, names: list[str], *, level: float, seed: int, simulated: bool
+    effects: pd.DataFrame, names: list[str], *, pool: Callable[..., stats.Pooled], simulated: bool
 ) -> Replication:
     """Compare with the original, pool, and leave each cohort out; questions in the order of their first cohort."""
     compared, pooled, without = [], [], []
     for (family, feature), rows in effects.groupby(_KEY, sort=False):
         rows = rows.set_index("cohort").reindex(names)
         what = {"feature": feature, "family": family, "measure": rows["measure"].dropna().iloc[0]}
-        summary = _pool(rows, level=level, seed=seed)
+        summary = _pool(rows, pool)
         compared.append(_against_original(rows, summary.weights).assign(**what))
         pooled.append(what | _counts(rows) | _told(summary) | _direction(compared[-1]))
         for name in names if len(names) > 2 else ():
             rest = rows.drop(index=name)
-            without.append(what | {"left_out": name} | _counts(rest) | _told(_pool(rest, level=level, seed=seed)))
+            without.append(what | {"left_out": name} | _counts(rest) | _told(_pool(rest, pool)))
     table = pd.DataFrame(pooled, columns=None if pooled else list(schema.POOLED_EFFECTS.columns))
     by_family = table.groupby("family", sort=False)["p_value"]
     table["q_value"] = by_family.transform(lambda p: stats.benjamini_hochberg(p.to_numpy(dtype=float)))
@@ -156,12 +161,10 @@ def _pooled_tables(
     )
 
 
-def _pool(rows: pd.DataFrame, *, level: float, seed: int) -> stats.Pooled:
+def _pool(rows: pd.DataFrame, pool: Callable[..., stats.Pooled]) -> stats.Pooled:
     effect, error = (rows[name].to_numpy(dtype=float) for name in ("estimate", "std_error"))
     usable = np.isfinite(effect) & np.isfinite(error) & (error > 0)
-    return stats.pool_effects(
-        np.where(usable, effect, np.nan), np.where(usable, error, np.nan), level=level, seed=seed
-    )
+    return pool(np.where(usable, effect, np.nan), np.where(usable, error, np.nan))
 
 
 def _against_original(rows: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
+from immunosarc.study._agreement import agreement_tables
 from immunosarc.study._associations import associations_of, families_of, measured_features
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._cards import card_table
@@ -21,6 +22,7 @@ from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
+from immunosarc.study._multiverse import multiverse_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._profile import profile_tables
@@ -52,11 +54,11 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
         follow_up, two_stage, qc, signatures, coverage, scores, cells, classes, placement, placed_change,
-        lineage, associations, families, landmarks, strata_sizes,
+        lineage, associations, families, landmarks, concordance, reliability, concordance_ranks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
-        ledger, attrition``, as far as there is anything for them; and where the cohort has such rows those of
-        :func:`immunosarc.endpoints.derive_trial_tables`.
+        multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the
+        cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------
@@ -96,9 +98,11 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables["detectability"] = card_table(cohort, chosen, outcomes, measured, seed)
     tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
+    tables |= agreement_tables(chosen, outcomes, measured, seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    tables |= multiverse_tables(analyzed, chosen, seed)
     tables["ledger"] = ledger(tables, chosen)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)

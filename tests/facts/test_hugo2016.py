@@ -34,6 +34,15 @@ def test_survival_of_one_patient_is_unknown(study: Study) -> None:
     assert patients["os_event"].sum() == 12
 
 
+def test_the_sex_of_one_patient_is_doubted(study: Study) -> None:
+    doubted = study["qc"].query("check == 'sex_by_expression' and concern")
+    assert doubted["patient_id"].tolist() == ["Pt32"]
+    genes = study.cohort["rna"].to_df().loc[doubted["sample_id"].iloc[0]]
+    assert genes["XIST"] > 40  # FPKM
+    assert max(genes["RPS4Y1"], genes["DDX3Y"], genes["USP9Y"]) < 0.5
+    assert study.cohort.patients.loc["Pt32", "sex"] == "male"
+
+
 @pytest.mark.parametrize(("feature", "auc"), [("tis_mean_z", 0.489), ("cyt_mean_log2", 0.418)])
 def test_nothing_to_see(study: Study, feature: str, auc: float) -> None:
     table = study["associations"].query("family == 'pre/objective_response/mann_whitney/primary'")
@@ -77,6 +86,26 @@ def test_what_is_below_alpha_in_one_family_was_found_in_these_patients_and_does_
     assert below["p_maxt"].iloc[0] == pytest.approx(0.032, abs=0.008)
     said = " ".join(answer(study))
     assert "Counting the 4 that could be answered as well (p maxT times 4), none of these stays below .05" in said
-    assert any("ims18" in caveat and "these very patients" in caveat for caveat in cohort.provenance["caveats"])
-    found = {"AXL", "FAP", "TWIST2", "IL10", "CCL2", "CCL8", "CCL13"}
-    assert found <= set(features.signatures()["ims18"].genes)
+    for found_here in FOUND_HERE:
+        assert any(found_here in one and "these very patients" in one for one in cohort.provenance["caveats"])
+    assert set(features.signatures()["emt2_imvigor7"].genes) == FOUND_HERE["emt2_imvigor7"]
+
+
+FOUND_HERE = {"ims18": set(), "emt2_imvigor7": {"AXL", "ROR2", "WNT5A", "LOXL2", "TWIST2", "TAGLN", "FAP"}}
+"""Signatures whose genes were chosen in these patients; see the caveats of the manifest."""
+
+
+@pytest.mark.parametrize(("method", "leads"), [("published", "impres15"), ("singscore", "emt_thompson12")])
+def test_nothing_of_the_catalog_survives_as_published_or_without_what_was_found_here(
+    data_root: Path, method: str, leads: str
+) -> None:
+    cohort = ims.load_cohort(MANIFEST, data_root=data_root)
+    scores = features.score(cohort["rna"], features.signatures(), method=method)
+    if method == "singscore":
+        scores = scores.drop(columns=[*FOUND_HERE])
+    table = cohort.at("pre").per_patient(scores)
+    ask = {"endpoint": "objective_response", "model": "mann_whitney", "n_permutations": 10_000, "seed": 0}
+    result = ims.models.associate(table, ims.endpoints.derive(cohort), **ask).set_index("feature")
+    assert result["p_maxt"].idxmin() == leads
+    assert result["p_maxt"].min() == pytest.approx({"impres15": 0.069, "emt_thompson12": 0.12}[leads], abs=0.012)
+    assert result["p_maxt"].notna().sum() > 75

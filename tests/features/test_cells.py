@@ -15,7 +15,7 @@ from immunosarc.cohort import make_assay
 from immunosarc.errors import CohortError, ImmunosarcError, SchemaError, UnitError
 from immunosarc.features import SCORING, _cells, coverage, score
 from immunosarc.features._control_genes import control_genes
-from immunosarc.features._radix import top_rank_sums
+from immunosarc.features._radix import top_rank_sums_sparse
 
 PER_CELL = [name for name in SCORING if SCORING[name].per_cell]
 
@@ -136,8 +136,8 @@ def test_the_compiled_rank_sums_of_a_cell_by_hand():
     genes, sets = np.nonzero(members)
     starts = np.searchsorted(genes, np.arange(7))
     arguments = row.data, row.indices, row.indptr, starts, sets, members.sum(axis=0)
-    assert top_rank_sums(*arguments, 6.0).tolist() == [[3.5, 13.0, 21.0]]
-    assert top_rank_sums(*arguments, 4.0).tolist() == [[3.5, 12.5, 21.0]]
+    assert top_rank_sums_sparse(*arguments, 6).tolist() == [[3.5, 13.0, 21.0]]
+    assert top_rank_sums_sparse(*arguments, 4).tolist() == [[3.5, 12.5, 21.0]]
 
 
 @pytest.mark.parametrize("method", PER_CELL)

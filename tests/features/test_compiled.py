@@ -14,10 +14,13 @@ from scipy import special
 
 from immunosarc.features import SCORING
 from immunosarc.features import _gsva as gsva_module
+from immunosarc.features import _ranking as ranking_module
 from immunosarc.features._densities import DENSITIES
 from immunosarc.features._gauss_transform import smoothed
 from immunosarc.features._radix import rank_rows, walk_rows
-from immunosarc.features._ranking import tied_ranks
+from immunosarc.features._radix import top_rank_sums as compiled_top_rank_sums
+from immunosarc.features._ranking import tied_ranks, top_rank_sums
+from immunosarc.features._scoring import sets_of_genes
 
 AWKWARD = st.sampled_from([0.0, -0.0, 1.0, 1.0 + 1e-15, np.nan, 5e-324])
 
@@ -74,6 +77,73 @@ def test_a_large_matrix_is_scored_like_a_small_one():
     ):  # fmt: skip
         whole = kernel(name)(expression, members, **options)
         np.testing.assert_array_equal(kernel(name)(expression[:30], members, **options), whole[:30])
+
+
+def rank_sums_by_counting(values, members, limit):
+    """Ranks from the highest by counting pairs, those beyond the limit one more, summed exactly."""
+    known = values[~np.isnan(values)]
+    most = min(limit, len(known))
+    places = [np.sum(known > v) + (np.sum(known == v) + 1) / 2 if v == v else math.nan for v in values]
+    capped = np.array([most + 1 if place > most else place for place in places])
+    return [capped[inside].sum() for inside in members.T], len(known)
+
+
+def rank_sums(block, members, limit):
+    starts, sets = sets_of_genes(members)
+    return compiled_top_rank_sums(block, starts, sets, members.sum(axis=0), limit)
+
+
+@given(hnp.arrays(float, (2, 25), elements=st.one_of(st.integers(-2, 4).map(float), AWKWARD)), st.integers(1, 30))
+@settings(max_examples=150, deadline=None)
+def test_sums_of_the_top_ranks_are_those_of_all_ranks_capped(block, limit):
+    members = np.random.default_rng(3).random((25, 6)) < [0.1, 0.3, 0.5, 0.9, 0.0, 1.0]
+    expected = [rank_sums_by_counting(values, members, limit) for values in block]
+    for sums, measured in (rank_sums(block, members, limit), top_rank_sums(block, members, limit)):
+        np.testing.assert_array_equal(sums, [row for row, _ in expected])
+        assert measured.tolist() == [n for _, n in expected]
+
+
+def ramp(kind):
+    """Rows whose threshold is guessed well, far too high, or in the middle of a great tie."""
+    rng = np.random.default_rng(5)
+    values = rng.gamma(0.6, 4.0, 4000)
+    if kind == "sampled_are_high":
+        values[:: 4000 // 512] += 100.0
+    if kind == "sampled_are_low":
+        values[:: 4000 // 512] = 0.0
+    if kind == "great_tie":
+        values = np.where(values > 4.0, values, 1.0)
+    if kind == "gaps":
+        values[rng.random(4000) < 0.5] = np.nan
+    if kind == "last_bits":
+        values = 1.0 + rng.permutation(4000) * 2.0**-52
+    return values[None, :]
+
+
+@pytest.mark.parametrize(
+    "kind", ["drawn", "sampled_are_high", "sampled_are_low", "great_tie", "gaps", "last_bits"]
+)
+@pytest.mark.parametrize("limit", [1, 40, 1500])
+def test_the_guess_of_a_threshold_never_shows(kind, limit):
+    block = ramp(kind)
+    members = np.random.default_rng(6).random((4000, 5)) < 0.01
+    members[np.isnan(block[0]), :4] = False
+    expected, n = rank_sums_by_counting(block[0], members, limit)
+    sums, measured = rank_sums(block, members, limit)
+    np.testing.assert_array_equal(sums[0], expected)
+    assert measured.tolist() == [n]
+
+
+def test_ucell_of_a_large_matrix_with_gaps_is_that_of_a_small_one(monkeypatch):
+    rng = np.random.default_rng(18)
+    expression = np.round(rng.gamma(0.6, 4.0, (20, 3000)), 1)
+    expression[rng.random(expression.shape) < 0.02] = np.nan
+    expression[3] = np.nan
+    members = rng.random((3000, 40)) < 0.01
+    plain = kernel("ucell")(expression, members)
+    monkeypatch.setattr(ranking_module, "LARGE", 1)
+    np.testing.assert_array_equal(kernel("ucell")(expression, members), plain)
+    assert 0 < np.isnan(plain).sum() < plain.size
 
 
 @given(

@@ -7,7 +7,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.errors import PrivacyError
-from immunosarc.loaders._privacy import calendar_dates, identifying, revealing
+from immunosarc.loaders._privacy import calendar_dates, identifying, like_record_numbers, revealing
 
 REFUSED = [
     "name", "Name", "NAME", "surname", "Surname", "first name", "FirstName", "firstname", "last_name", "Last.Name",
@@ -234,3 +234,46 @@ def test_why_a_row_left_does_not_repeat_what_may_name_a_person(toy, cell: str) -
     reasons = [row[2] for step in toy.load().provenance["loading"] for row in step["left_out"]]
     assert "ward is a value that is not repeated" in reasons
     assert not any(cell in reason for reason in reasons)
+
+
+WHO = ["P1", "P1", "P2", "P3", "P4"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name", "found"),
+    [
+        (["4471823", "4471823", "5518204", "4902217", "4902218"], "id2", True),
+        (["4471823", "", "5518204", "4902217", "4902218"], "id2", True),
+        (["0471823", "0471823", "0518204", "0902217", ""], "id2", True),
+        (["4471823", "4471823", "5518204", "5518204", "4902218"], "id2", False),  # two patients share one
+        (["4471823", "4471824", "5518204", "4902217", "4902218"], "id2", False),  # one patient has two
+        (["447182", "447182", "5518204", "4902217", "4902218"], "id2", False),  # of two lengths
+        (["44718", "44718", "55182", "49022", "49021"], "id2", False),  # five digits: LDH, a zip of a ward
+        (["44718231123", "44718231123", "55182041123", "49022171123", "49022181123"], "id2", False),
+        (["4471820", "4471820", "5518200", "4902210", "4902100"], "id2", False),  # rounded
+        (["4471823", "4471823", "5518204", "4902217", "4902218"], "Total_reads", False),
+        (["4471823", "4471823", "5518204", "", ""], "id2", False),  # two numbers say little
+        (["44718.3", "44718.3", "5518204", "4902217", "4902218"], "id2", False),
+        (["", "", "", "", ""], "id2", False),
+    ],
+)
+def test_a_number_of_its_own_for_each_patient_is_like_a_record_number(numbers, name: str, found: bool) -> None:
+    assert like_record_numbers(pd.Series(numbers), pd.Series(WHO), name=name) is found
+
+
+def test_record_numbers_under_any_name_are_refused_and_not_repeated(toy) -> None:
+    numbers = {"S1": "7301822", "S2": "7301822", "S3": "6650041", "S3b": "6650041", "S4": "7115306"}
+    head, *rows = toy.path("clinical.tsv").read_text().splitlines()
+    rows = [row.rsplit("\t", 1)[0] + "\t" + numbers[row.split("\t")[0]] for row in rows]
+    toy.write("clinical.tsv", "\n".join([head, *rows]) + "\n")
+    with pytest.raises(PrivacyError) as caught:
+        toy.load()
+    said = str(caught.value)
+    assert "in/clinical.tsv, column 'ward': holds numbers of one length, one for each patient" in said
+    assert '--allow-column "ward"' in said
+    assert not any(number in said for number in numbers.values())
+    cohort = ims.load_cohort(toy.manifest, allow_columns=["ward"])
+    assert cohort.provenance["allowed_columns"] == ["ward"]
+    assert cohort.patients.loc["P1", "ward"] == 7301822
+    toy.change("toy.toml", 'ward = "ward"\n', "")
+    assert "ward" not in toy.load().patients  # what is not mapped never comes in

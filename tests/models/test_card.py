@@ -48,6 +48,41 @@ def test_chance_is_the_best_auc_of_relabeled_patients(panel: tuple[pd.DataFrame,
     assert card["effect"][4] == pytest.approx(0.5 + np.quantile(best, 0.95), abs=0.02)
 
 
+@pytest.mark.parametrize("model", ["mann_whitney", "firth_logistic"])
+def test_one_side_for_all_lowers_what_can_be_detected(
+    panel: tuple[pd.DataFrame, pd.DataFrame], model: str
+) -> None:
+    ask = ASK | {"model": model}
+    both, one = detectability(*panel, **ask), detectability(*panel, **ask, alternative="greater")
+    rows = associate(*panel, **ask, alternative="greater", per_sd=True)
+    assert (both["alternative"][0], one["alternative"][0]) == ("two-sided", "greater")
+    assert one["threshold"][0] == pytest.approx(rows["noise_ceiling"].median())
+    assert one["effect"][0] == pytest.approx(rows["detectable_80"].median())
+    assert (one["effect"] < both["effect"]).all()
+    # power, sign and size of what is found at half the effect, by simulation of the normal statistic
+    cut, signal = one["threshold"][2], (one["threshold"][2] + 0.8416212) / 2
+    z = np.random.default_rng(5).normal(signal, size=1_000_000)
+    found = z > cut
+    assert one["power"][2] == pytest.approx(found.mean(), abs=0.002)
+    assert one["type_m"][2] == pytest.approx(z[found].mean() / signal, rel=0.003)
+    assert (one["type_s"].iloc[:3] == 0).all()
+
+
+def test_a_direction_for_some_features_leaves_the_errors_of_two_sides(
+    panel: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    stated = {f"f{j}": "less" for j in range(12)}
+    some = detectability(*panel, **ASK, alternative=stated)
+    none, every = detectability(*panel, **ASK), detectability(*panel, **ASK, alternative="less")
+    assert some["alternative"][0] == "one-sided for 12 of 20"
+    assert every["threshold"][0] < some["threshold"][0] <= none["threshold"][0]
+    assert some["type_s"][2] > 0
+    ceiling = associate(*panel, **ASK, alternative=stated)["noise_ceiling"]
+    assert some["threshold"][0] == pytest.approx(ceiling.median())
+    with pytest.raises(PlanError, match="no feature is called 'f99'"):
+        detectability(*panel, **ASK, alternative={"f99": "less"})
+
+
 def test_log_ratios_are_per_standard_deviation(panel: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     table, outcomes = panel
     ask = ASK | {"endpoint": "pfs", "model": "cox"}

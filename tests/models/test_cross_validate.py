@@ -131,7 +131,7 @@ def test_a_signal_is_found_by_every_model(model):
 def test_selection_keeps_the_strongest_feature_and_every_covariate(timed):
     data = _patients(n=80, p=12, signal=2.5, timed=timed)
     fitted = fit_tuned(Recipe("ridge_cox" if timed else "ridge_logistic", 1, 2, 3), data, np.random.default_rng(0))
-    assert np.flatnonzero(fitted.preparation[-1].get_support()).tolist() == [0, 10, 11]
+    assert np.flatnonzero(fitted.preparation.kept).tolist() == [0, 10, 11]
 
 
 def test_estimates_are_those_of_the_bootstraps_by_hand():
@@ -151,7 +151,7 @@ def test_estimates_are_those_of_the_bootstraps_by_hand():
         1 - ((1 - weight) * (1 - apparent) + weight * out), abs=1e-12
     )
     slopes = [stats.firth_logistic(eta[:, None], event).estimate[0] for eta in boots.linear if np.ptp(eta) > 1e-8]
-    assert found.estimate("calibration_slope", "optimism_corrected") == pytest.approx(np.mean(slopes), abs=1e-8)
+    assert found.estimate("calibration_slope", "optimism_corrected") == pytest.approx(np.median(slopes), abs=1e-8)
     left_out = found.predictions
     assert found.estimate("brier") == pytest.approx(
         np.mean(

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import immunosarc as ims
-from immunosarc.errors import CoverageError, DataFileError, LockError, PlanError, UnitError
-from immunosarc.models import cross_validate, lock_model, read_model, write_model
+from immunosarc.errors import CoverageError, DataFileError, ImmortalTimeError, LockError, PlanError, UnitError
+from immunosarc.models import LockedModel, cross_validate, lock_model, read_model, transport, write_model
 from immunosarc.models._cross_validate_pipeline import Patients, Recipe, fit_tuned
 from immunosarc.models._locked_record import content_hash
 from tests.models.conftest import make_cohort, make_table
@@ -203,3 +203,59 @@ def test_what_cannot_be_locked_is_refused():
             endpoint="objective_response",
             **WORDS,
         )
+
+
+def test_a_lasso_that_keeps_nothing_is_not_locked():
+    table, outcomes = _trial()
+    rng = np.random.default_rng(0)
+    noise = table.assign(cyt=rng.normal(size=40), tis=rng.normal(size=40), emt=rng.normal(size=40), tls=1.0)
+    with pytest.raises(PlanError, match="kept no feature: it predicts the same for everybody"):
+        lock_model(noise, outcomes, endpoint="objective_response", model="lasso_logistic", seed=1, **WORDS)
+
+
+def test_covariates_are_locked_as_features_and_words_are_refused():
+    table, outcomes = _trial()
+    table.attrs = {}
+    old = pd.Series(np.arange(40) % 2 == 0, index=table.index, name="pretreated")
+    model = lock_model(table, outcomes, endpoint="objective_response", covariates=old, n_select=1, seed=2, **WORDS)
+    assert [one.name for one in model.features] == ["cyt", "pretreated"]
+    with pytest.raises(CoverageError, match="no column 'pretreated'"):
+        model.predict(table, **ASSAY)
+    told = model.predict(table.assign(pretreated=old.astype(float)), **ASSAY)
+    x = np.column_stack([table[["cyt", "tis", "emt", "tls"]].to_numpy(float), old])
+    event = outcomes["objective_response"].to_numpy(bool)
+    recipe = Recipe("ridge_logistic", 1, 1, 5)
+    fitted = fit_tuned(recipe, Patients(x, event, None, np.arange(40)), np.random.default_rng([2, 2]))
+    assert told["linear_predictor"].to_numpy() == pytest.approx(fitted.linear(x)[0], abs=1e-12)
+    site = pd.Series(["a", "b"] * 20, index=table.index, name="site")
+    with pytest.raises(PlanError, match="covariate 'site' is in words: give it as columns of 0 and 1"):
+        lock_model(table, outcomes, endpoint="objective_response", covariates=site, **WORDS)
+    with pytest.raises(PlanError, match="covariate 'cyt' is a feature already"):
+        lock_model(table, outcomes, endpoint="objective_response", covariates=old.rename("cyt") * 1, **WORDS)
+
+
+def test_on_treatment_features_count_from_the_landmark(tmp_path):
+    table, outcomes = _trial("on")
+    table["measured_day"] = 30.0
+    with pytest.raises(ImmortalTimeError, match="landmark"):
+        lock_model(table, outcomes, endpoint="os", **WORDS)
+    model = lock_model(table, outcomes, endpoint="os", landmark_day=42, seed=2, **WORDS)
+    assert model.landmark_day == 42
+    assert read_model(write_model(model, tmp_path / "on.json")) == model
+    assert "landmark: day 42" in model.card()
+    late = table.assign(measured_day=[50.0, *[30.0] * 39])
+    told = model.predict(late, **ASSAY)
+    assert told["status"].iloc[0] == "not assignable: measured on day 50, the landmark is day 42"
+    assert told["status"].iloc[1] == "ok"
+    moved = transport(model, table, outcomes, **ASSAY)
+    days = outcomes["os_time"].to_numpy(float) * 30.4375
+    assert moved.performance["n"].iloc[0] + moved.performance["n_refused"].iloc[0] == (days > 42).sum()
+
+
+def test_a_file_of_before_reads_with_the_same_hash():
+    """Fields that came later are part of the hash only where they say something."""
+    bare = LockedModel("demo", "pfs", "ridge_cox", "pre", "tpm", "other", "an example", 0.0, (), {})
+    assert set(bare.content()) == {
+        *("name", "endpoint", "model", "timepoint", "unit", "platform", "intended_use", "reference_hash"),
+        *("intercept", "features", "training"),
+    }

@@ -92,8 +92,33 @@ def test_only_tables_of_groups_are_written(study, tmp_path: Path) -> None:
     assert attacks(pd.read_csv(folder / "tables" / "summary.tsv", sep="\t"), 5) == []
 
 
+def test_released_files_name_neither_who_was_left_out_nor_the_files(study, tmp_path: Path) -> None:
+    about = {
+        "provenance": {
+            "name": "trial",
+            "loading": [{"step": "clinical.tsv: patients", "left_out": [["P-301", "", "withdrew"]]}],
+            "files": {"salmon/P-302/quant.sf": {"sha256": "abc", "status": "pinned"}},
+            "allowed_columns": ["ward name"],
+        }
+    }
+    tables = {"summary": study["summary"], "outcomes": study["outcomes"]}
+    with_all = ims.report.write_tables(tables, tmp_path / "all", title="t", about=about)
+    assert "P-301" in (with_all / "results.json").read_text()
+    folder = ims.report.write_tables(tables, tmp_path / "out", title="t", about=about, suppress_below=5)
+    assert [path.name for path in sorted((folder / "tables").iterdir())] == ["summary.json", "summary.tsv"]
+    for path in (folder / "results.json", folder / "tables" / "summary.json"):
+        facts = json.loads(path.read_text())
+        assert facts["provenance"] == {"name": "trial", "allowed_columns": ["ward name"], "files_sha256": ["abc"]}
+        assert (facts["suppressed_below"], facts["tables_left_out"]) == (5, ["outcomes"])
+        assert "P-30" not in path.read_text()
+    assert attacks(pd.read_csv(folder / "tables" / "summary.tsv", sep="\t"), 5) == []
+    assert about["provenance"]["loading"], "what was given is unchanged"
+
+
 @pytest.mark.parametrize("below", [1, 0, -3])
 def test_a_limit_that_protects_nobody_is_refused(study, tmp_path: Path, below: int) -> None:
     with pytest.raises(ImmunosarcError, match="a whole number of 2 or more"):
         ims.report.write(study, tmp_path / "out", suppress_below=below)
+    with pytest.raises(ImmunosarcError, match="a whole number of 2 or more"):
+        ims.report.write_tables({}, tmp_path / "out", title="t", about={}, suppress_below=below)
     assert not (tmp_path / "out").exists()

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from immunosarc.stats import _cox_compiled, _logistic_compiled, cox, firth_logistic, log_rank, logistic
+from immunosarc.stats import (
+    _cox_compiled,
+    _logistic_compiled,
+    _placements,
+    cox,
+    firth_logistic,
+    log_rank,
+    logistic,
+    mann_whitney,
+    rank_sum_statistic,
+)
 from immunosarc.stats._batched import WORTH_COMPILING
 from immunosarc.stats._exponential import exponentials
 
@@ -95,6 +105,28 @@ def test_a_steep_profile_with_several_summits_gets_the_outermost_limit():
 def test_log_rank(panel):
     values, time, event, _, strata = panel
     check(*both(lambda x: log_rank(x, time, event, strata=strata), values), 1e-12)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_mann_whitney(panel, stratified, monkeypatch):
+    values, _, _, response, strata = panel
+    values = np.hstack([values, np.where(np.arange(40)[:, None] % 3 > 0, np.nan, values)])
+    how = {"strata": strata if stratified else None, "sides": np.tile([0, 1, -1], 6), "level": 0.9}
+    few = mann_whitney(values, response, **how)
+    monkeypatch.setattr(_placements, "WORTH_COMPILING", 0)
+    many = mann_whitney(values, response, **how)
+    check(few, many, 1e-12)
+    np.testing.assert_allclose(many.p_exact, few.p_exact, rtol=1e-12)
+    z = rank_sum_statistic(values, response, strata=how["strata"])
+    ok = np.array(few.status) == "ok"
+    np.testing.assert_array_equal(many.statistic[ok], z[ok])
+
+
+def test_a_group_that_nobody_is_in_is_merged_too(monkeypatch):
+    monkeypatch.setattr(_placements, "WORTH_COMPILING", 0)
+    for values in (np.ones((4, 2)), np.full((4, 2), np.nan), np.empty((0, 3))):
+        fits = mann_whitney(values, np.zeros(len(values), dtype=bool))
+        assert all("needs 2 patients per group" in status for status in fits.status)
 
 
 def test_exponentials_are_exact_to_the_last_bits():

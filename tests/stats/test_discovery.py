@@ -21,6 +21,16 @@ def test_errors_are_those_of_simulated_findings(signal, alpha):
     assert type_m == pytest.approx(np.abs(z[found]).mean() / signal, rel=4 / np.sqrt(few))
 
 
+@pytest.mark.parametrize(("signal", "alpha"), [(0.3, 0.05), (2.5, 0.05), (1.5, 0.001)])
+def test_one_sided_errors_are_those_of_simulated_findings(signal, alpha):
+    z = np.random.default_rng(4).normal(signal, size=4_000_000)
+    found = z > norm.isf(alpha)
+    power, type_s, type_m = discovery_errors(signal, alpha, one_sided=True)
+    assert power == pytest.approx(found.mean(), abs=4 * np.sqrt(power / 4e6))
+    assert type_s == 0.0
+    assert type_m == pytest.approx(z[found].mean() / signal, rel=4 / np.sqrt(found.sum()))
+
+
 def test_no_effect_is_found_with_either_sign():
     power, type_s, type_m = discovery_errors(0.0, 0.05)
     assert (float(power), float(type_s), float(type_m)) == (pytest.approx(0.05), pytest.approx(0.5), np.inf)

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from scipy.stats import norm
 
 import immunosarc as ims
 from immunosarc.errors import PlanError
-from immunosarc.plots import specification_curve
+from immunosarc.plots import p_text, specification_curve
+from immunosarc.report._section_multiverse import build
+from immunosarc.study._multiverse import multiverse_tables
 
 GRID = {
     "methods": ["mean_log2", "singscore"],
@@ -109,3 +112,122 @@ def test_the_curve_shows_each_path_and_marks_the_primary_one(found: pd.DataFrame
     assert lines["declared primary path"].get_xdata().tolist() == [int(np.searchsorted(heights, primary))]
     words = ax.get_title() + ax.get_title(loc="left") + "".join(text.get_text() for text in ax.texts)
     assert "8 paths" in words
+
+
+PLANNED = {
+    "n_permutations": 20,
+    "panels": [{"name": "few", "signatures": ["cyt", "mcp_b_lineage"]}],
+    "timepoints": ["pre"],
+    "endpoints": ["objective_response"],
+    "covariates": ["age"],
+    "exclude": {"histology": ["angiosarcoma"]},
+    "alpha": 0.1,
+    "multiverse": {
+        "signature": "cyt",
+        "methods": ["mean_log2", "singscore"],
+        "endpoints": ["objective_response", "pfs"],
+        "landmark_days": ["first_dose", 60],
+        "n_permutations": 30,
+        "primary": {"method": "mean_log2", "endpoint": "pfs", "landmark_day": "first_dose"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def study(cohort: ims.Cohort) -> ims.Study:
+    return ims.run(cohort, ims.Plan.from_mapping(PLANNED))
+
+
+def test_a_plan_walks_its_paths_with_its_own_patients_rules_and_covariates(
+    cohort: ims.Cohort, study: ims.Study
+) -> None:
+    found = study["multiverse"]
+    assert len(found) == 8
+    assert set(found["covariates"]) == {"age"}
+    assert set(found["rule_set"]) == {study.plan.rule_set}
+    analyzed = cohort.select(patients=cohort.patients["histology"] != "angiosarcoma")
+    alone = ims.multiverse(
+        analyzed,
+        "cyt",
+        primary={"method": "mean_log2", "endpoint": "pfs", "landmark_day": None},
+        methods=["mean_log2", "singscore"],
+        endpoints=["objective_response", "pfs"],
+        covariates=[("age",)],
+        landmark_days=[None, 60],
+        strata=study.plan.strata,
+        n_permutations=30,
+    )
+    assert found["z"].tolist() == pytest.approx(alone["z"].tolist(), nan_ok=True)
+    assert found["p_joint"].tolist() == alone["p_joint"].tolist()
+    primary = found[found["primary"].astype(bool)].iloc[0]
+    assert (primary["endpoint"], primary["method"]) == ("pfs", "mean_log2")
+    reach = norm.ppf(0.95) * primary["std_error"]  # the plan's alpha is .10
+    assert primary["conf_high"] - primary["estimate"] == pytest.approx(reach, rel=0.2)
+
+
+def test_what_each_choice_makes_is_counted_from_the_paths(study: ims.Study) -> None:
+    paths, choices = study["multiverse"], study["multiverse_choices"].set_index(["dimension", "choice"])
+    assert list(choices.index) == [
+        ("method", "mean_log2"),
+        ("method", "singscore"),
+        ("endpoint", "objective_response"),
+        ("endpoint", "pfs"),
+        ("landmark_day", "first dose"),
+        ("landmark_day", "day 60"),
+    ]
+    late = paths.loc[paths["landmark_day"] == 60, "z"]
+    assert choices.loc[("landmark_day", "day 60"), ["n_paths", "n_estimated"]].tolist() == [4, 2]
+    assert choices.loc[("landmark_day", "day 60"), "z_median"] == pytest.approx(np.median(late.dropna()))
+    assert choices.loc[("landmark_day", "day 60"), "n_better"] == (late > 0).sum()
+    assert choices.loc[("endpoint", "pfs"), "z_low"] == paths.loc[paths["endpoint"] == "pfs", "z"].min()
+
+
+def test_the_report_says_how_many_paths_and_which_is_the_primary_one(study: ims.Study) -> None:
+    section = build(study)
+    words = section.blocks[0].text
+    z = study["multiverse"]["z"].dropna()
+    assert words.startswith("cyt: 8 paths were declared, 6 have an effect.")
+    assert f"In {(z > 0).sum()} of them higher is better for the patient, in {(z < 0).sum()} worse" in words
+    assert f"Joint p {p_text(study['multiverse']['p_joint'].iloc[0])}:" in words
+    assert section.blocks[1].rows[0][:2] == ["mean_log2", "pfs"]
+    assert [block.kind for block in section.blocks] == ["text", "grid", "figure", "grid", "grid"]
+    assert section.blocks[-1].rows[0][0] == "2"
+
+
+def test_a_plan_without_a_grid_has_no_paths(cohort: ims.Cohort) -> None:
+    plan = ims.Plan.from_mapping({**PLANNED, "multiverse": None})
+    assert multiverse_tables(cohort, plan, 0) == {}
+
+
+def test_a_wrong_grid_is_told_with_the_plan(cohort: ims.Cohort) -> None:
+    grid = PLANNED["multiverse"]
+    with pytest.raises(PlanError, match=r"unknown key 'multiverse.method'.*'methods'"):
+        ims.Plan.from_mapping({"multiverse": {**grid, "method": ["singscore"]}})
+    wrong = {**grid, "covariates": [["agee"]], "endpoints": ["pfz", "pfs"], "populations": {"x": {"sexx": ["f"]}}}
+    plan = ims.Plan.from_mapping({"multiverse": wrong})
+    with pytest.raises(
+        PlanError, match=r"(?s)multiverse: endpoint: .*'pfz'.*multiverse: patients .*'agee'.*column 'sexx'"
+    ):
+        ims.study.plan_for(cohort, plan)
+    twice = ims.Plan.from_mapping({"multiverse": {**grid, "methods": ["mean_log2", "mean_log2"]}})
+    assert any("named twice" in line for line in twice.problems())
+    assert ims.Plan.from_mapping({"multiverse": grid}).sha256 != ims.Plan().sha256
+
+
+def test_the_curve_marks_each_choice_under_its_path(found: pd.DataFrame) -> None:
+    figure = Figure()
+    specification_curve(found, ax=figure.add_subplot())
+    below = figure.axes[1]
+    names = [label.get_text() for label in below.get_yticklabels()]
+    assert names[:2] == ["method: mean_log2", "method: singscore"]
+    ranked = found.sort_values("z", kind="stable").reset_index(drop=True)
+    marked = {
+        (int(x), int(y))
+        for line in below.lines
+        if line.get_marker() in "|D"
+        for x, y in np.column_stack(line.get_data())
+    }
+    for place, path in ranked.iterrows():
+        assert (place, names.index(f"method: {path['method']}")) in marked
+        assert (place, names.index(f"endpoint: {path['endpoint']}")) in marked
+    assert len(marked) == 3 * len(found)
