@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 import immunosarc as ims
 from immunosarc import features
 from immunosarc.errors import DataFileError, ManifestError, PrivacyError
+from tests.loaders.spoiling import spoilt
+from tests.loaders.targets import rows_of
 
 HEAD = """
 name = "toy"
@@ -474,3 +477,30 @@ constants = { timepoint = "pre" }
     (tmp_path / "all.csv").write_text("p,age,x\nP1,50,1\nP1,50,2\nP1,51,3\n")
     with pytest.raises(DataFileError, match=r"lines 2 and 4, column 'age': patient 'P1' has '50' and '51'"):
         ims.load_cohort(tmp_path / "toy.toml")
+
+
+def test_every_spoilt_copy_is_answered_or_read_whole(tmp_path: Path) -> None:
+    """Damaged bytes give a sentence, never a traceback and never fewer cells than rows."""
+    rng = np.random.default_rng(0)
+    rows = [f"S{1 + i % 2},F{i % 3},{i},{i}.5,{2 * i},{i / 10}" for i in range(12)]
+    manifest = _generic(tmp_path, rows)
+    good = (tmp_path / "cells.csv").read_bytes()
+    cases = int(os.environ.get("IMMUNOSARC_FUZZ_CASES", "40"))
+    refused = 0
+    for _ in range(cases):
+        data = spoilt(good, rng, text=True)
+        (tmp_path / "cells.csv").write_bytes(data)
+        checked = ims.loaders.check_manifest(manifest)
+        if checked.problems:
+            refused += 1
+            assert all("cells.csv" in one or "sample" in one for one in checked.problems)
+            continue
+        parsed = [row for row in rows_of(data, ",")[1:] if row]
+        cells = checked.cohort["mif"] if checked.cohort is not None else None
+        assert cells is not None
+        assert cells.n_obs == len(parsed)
+        header = rows_of(data, ",")[0]
+        for column, ours in (("x", "x_um"), ("y", "y_um")):
+            theirs = [float(row[header.index(column)]) for row in parsed]
+            assert sorted(theirs) == sorted(cells.obs[ours].tolist())
+    assert refused > 0.3 * cases
