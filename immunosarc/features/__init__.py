@@ -10,6 +10,7 @@ from immunosarc.features._imaging_cells import phenotypes_of
 from immunosarc.features._imaging_classes import immune_phenotypes
 from immunosarc.features._imaging_cross_g import cross_g, cross_g_excess
 from immunosarc.features._imaging_density import by_sample, densities, fractions
+from immunosarc.features._imaging_fields import field_counts
 from immunosarc.features._imaging_neighbors import mixing_scores, nearest_neighbors
 from immunosarc.features._imaging_scores import h_scores, pd_l1_scores
 from immunosarc.features._imaging_structures import StructureRule, lymphoid_structures, structure_burden
@@ -51,6 +52,7 @@ __all__ = [
     "deconvolve",
     "densities",
     "estimate_purity",
+    "field_counts",
     "fractions",
     "h_scores",
     "immune_phenotypes",

@@ -174,33 +174,30 @@ def _fields(cohort: Cohort, adata: Any) -> tuple[pd.DataFrame, Ints]:
     whose = np.asarray(owners, dtype=object)[keys // max(len(images), 1)]
     present = set(owners)
     samples = [name for name in cohort.samples.index if name in present]
-    areas = _areas(known, pd.Series(codes[adata.n_obs :], index=known.index, dtype=np.int64), len(keys))
-    fields = areas.assign(
+    place, region = codes[: adata.n_obs].astype(np.int64), _region(adata)
+    occupied = np.zeros((len(keys), len(_REGIONS)), dtype=bool)
+    occupied[place[region >= 0], region[region >= 0] + 1] = True
+    fields = _areas(known, codes[adata.n_obs :].astype(np.int64), occupied).assign(
         sample=pd.Index(samples, dtype=object).get_indexer(whose),
         field_id=np.asarray(images, dtype=object)[keys % max(len(images), 1)],
     )
     fields.attrs["samples"] = samples
-    return fields, codes[: adata.n_obs].astype(np.int64)
+    return fields, place
 
 
-def _areas(known: pd.DataFrame, place: pd.Series, n_fields: int) -> pd.DataFrame:
-    """Return the area of each image, whole and by region; a whole is the sum of its regions unless given."""
-    areas = np.full((n_fields, len(_REGIONS)), np.nan)
+def _areas(known: pd.DataFrame, place: Ints, occupied: Bools) -> pd.DataFrame:
+    """Return the area of each image, whole and by region.
+
+    Where regions are listed the whole is their sum, and a region that is not listed takes no room; unless cells
+    lie in it (``occupied``): then its area, and that of the whole, is unknown.
+    """
+    areas, listed = np.full(occupied.shape, np.nan), np.zeros(occupied.shape, dtype=bool)
     given = known.reindex(columns=["region", "area_mm2"])
     column = given["region"].map({name: at for at, name in enumerate(_REGIONS)}).fillna(0).to_numpy(dtype=int)
-    areas[place.to_numpy(), column] = given["area_mm2"].to_numpy(dtype=np.float64)
-    by_region = given["region"].notna().to_numpy()
-    if by_region.any():
-        sums = pd.Series(given["area_mm2"].to_numpy(dtype=np.float64)[by_region])
-        total = sums.groupby(place.to_numpy()[by_region]).agg(lambda part: part.sum(skipna=False))
-        areas[total.index.to_numpy(), 0] = total.to_numpy()
-        missing_region = np.isnan(areas[total.index.to_numpy(), 1:])
-        listed = np.zeros((n_fields, len(_REGIONS)), dtype=bool)
-        listed[place.to_numpy(), column] = True
-        absent = missing_region & ~listed[total.index.to_numpy(), 1:]
-        part = areas[total.index.to_numpy(), 1:]
-        part[absent] = 0.0  # an image whose regions are listed has nothing of those that are not
-        areas[total.index.to_numpy(), 1:] = part
+    areas[place, column], listed[place, column] = given["area_mm2"].to_numpy(dtype=np.float64), True
+    by_region = np.asarray(listed[:, 1:].any(axis=1), dtype=bool)
+    areas[by_region[:, None] & ~listed & ~occupied] = 0.0
+    areas[by_region, 0] = areas[by_region, 1:].sum(axis=1)
     return pd.DataFrame(areas, columns=["whole", *schema.REGIONS])
 
 

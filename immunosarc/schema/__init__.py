@@ -45,6 +45,7 @@ from immunosarc.schema._endpoint import (
 )
 from immunosarc.schema._imaging import (
     CELL_UNITS,
+    FIELD_COUNTS,
     IMAGING,
     IMMUNE_PHENOTYPE,
     IMMUNE_PHENOTYPES,
@@ -149,6 +150,7 @@ __all__ = [
     "EVENT_COUNTS",
     "EXPOSURES",
     "FIELDS",
+    "FIELD_COUNTS",
     "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",

@@ -13,6 +13,7 @@ from immunosarc.schema._table import Column, Table
 
 __all__ = [
     "CELL_UNITS",
+    "FIELD_COUNTS",
     "IMAGING",
     "IMMUNE_PHENOTYPE",
     "IMMUNE_PHENOTYPES",
@@ -142,6 +143,20 @@ IMAGING = Table(
         "area_mm2": _number("tissue that it is about; missing where unknown", low=0),
         "status": _text("'ok', or why there is no value"),
         "note": _text("what else to know", filled=False),
+    },
+)
+
+FIELD_COUNTS = Table(
+    "field_counts",
+    {
+        "sample_id": _text("sample"),
+        "field_id": _text("field of the image"),
+        "population": _text("population"),
+        "n_cells": _number("its cells", low=0),
+        "n_of": _number("cells of which it is known whether they belong to it", low=0),
+        "area_mm2": _number("tissue of the field; missing where unknown", low=0),
+        "density": _number("cells per square millimeter", low=0),
+        "fraction": _number("share of the cells", low=0),
     },
 )
 

@@ -80,6 +80,25 @@ def test_densities_and_fractions_are_counts_over_areas_and_cells(seed: int) -> N
                     assert _value(share, sample, f"fraction_{kind}_tumor") == pytest.approx(of_kind / len(cells))
 
 
+def test_images_add_up_to_their_sample() -> None:
+    obs = _scattered(8)
+    names = [(s, f) for s in ("S0", "S1", "S2") for f in ("F0", "F1", "empty")]
+    fields = pd.DataFrame(names, columns=["sample_id", "field_id"]).assign(area_mm2=np.linspace(0.1, 0.9, 9))
+    cohort = _cohort(obs, fields)
+    table = features.field_counts(cohort)
+    for row in table.itertuples():
+        mine = obs[(obs["sample_id"] == row.sample_id) & (obs["field_id"] == row.field_id)]
+        n = sum(kind == row.population for kind in mine["phenotype"])
+        assert (row.n_cells, row.n_of) == (n, len(mine))
+        assert row.density == pytest.approx(n / row.area_mm2)
+        assert np.isnan(row.fraction) if mine.empty else row.fraction == pytest.approx(n / len(mine))
+    assert len(table) == 9 * len(KINDS)
+    summed = table.groupby(["sample_id", "population"])[["n_cells", "area_mm2"]].sum()
+    dense = features.densities(cohort).set_index(["sample_id", "feature"])["value"]
+    for (sample, kind), row in summed.iterrows():
+        assert dense[(sample, f"density_{kind}")] == pytest.approx(row["n_cells"] / row["area_mm2"])
+
+
 def test_a_whole_area_serves_the_whole_and_no_region() -> None:
     obs = _scattered(1, samples=1, fields=1)
     cohort = _cohort(obs, pd.DataFrame([{"sample_id": "S0", "field_id": "F0", "area_mm2": 0.5}]))
@@ -106,6 +125,24 @@ def test_areas_that_contradict_each_other_are_refused(
     fields = pd.DataFrame(rows, columns=["field_id", "region", "area_mm2"]).assign(sample_id="S0")
     with pytest.raises(CohortError, match=match):
         _cohort(_scattered(1, samples=1, fields=1), fields)
+
+
+def test_cells_in_a_region_without_an_area_leave_it_unknown() -> None:
+    """Two images: the second lists no stroma. Without a cell there it has none; with one its area is unknown."""
+    obs = pd.DataFrame({"x_um": np.arange(6.0), "y_um": 0.0, "sample_id": "S0", "phenotype": "cd8"})
+    obs = obs.assign(
+        field_id=["F0", "F0", "F0", "F1", "F1", "F1"], region=["tumor", "stroma", "stroma"] + ["tumor"] * 3
+    )
+    fields = pd.DataFrame(
+        [("F0", "tumor", 0.5), ("F0", "stroma", 0.25), ("F1", "tumor", 1.0)],
+        columns=["field_id", "region", "area_mm2"],
+    ).assign(sample_id="S0")
+    table = features.densities(_cohort(obs, fields), regions=("tumor", "stroma"))
+    assert table["value"].tolist() == [6 / 1.75, 4 / 1.5, 2 / 0.25]
+    moved = obs.assign(region=[*obs["region"][:5], "stroma"])
+    table = features.densities(_cohort(moved, fields), regions=("tumor", "stroma"))
+    assert table["value"].isna().tolist() == [True, False, True]
+    assert "unknown in at least one field" in table["status"][2]
 
 
 def test_an_area_of_zero_and_an_unknown_one_give_no_density() -> None:
