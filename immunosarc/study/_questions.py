@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from immunosarc import features, models
 from immunosarc.study._imaging import ImagingSpec
@@ -68,6 +68,12 @@ class Panel(Frozen):
     def _of_a_named_panel(cls, signatures: Any) -> Any:
         named = isinstance(signatures, str) and signatures != "all"
         return features.panel(signatures).signatures if named else signatures
+
+    @model_validator(mode="after")
+    def _images_stand_alone(self) -> Panel:
+        if self.imaging is not None and (self.scored or self.columns):
+            raise ValueError(f"imaging stands alone in panel '{self.name}'; give signatures and columns their own")
+        return self
 
     def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
         """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""

@@ -125,6 +125,11 @@ def test_what_cannot_be_meant_is_refused_with_the_plan(imaging: dict[str, Any], 
         ims.run(_cohort(), _plan(**imaging))
 
 
+def test_images_and_signatures_are_not_mixed_in_one_panel() -> None:
+    with pytest.raises(PlanError, match="imaging stands alone in panel 'a'"):
+        ims.run(_cohort(), PLAN | {"panels": [{"name": "a", "imaging": {}, "signatures": ["cyt"]}]})
+
+
 def test_images_take_no_signatures_and_expression_takes_no_images() -> None:
     with pytest.raises(PlanError, match=r"assay 'mif' holds cells of images; say imaging = \{ ... \}"):
         ims.run(_cohort(), PLAN | {"panels": [{"name": "a", "signatures": ["cyt"]}]})
