@@ -16,7 +16,14 @@ from immunosarc.features._cell_types import CellReference, MarkerPanel, build_ce
 from immunosarc.features._changed_clones import changed_clones, clonal_expansion
 from immunosarc.features._classify import classify
 from immunosarc.features._deconvolve import DECONVOLUTION, deconvolve
+from immunosarc.features._imaging_cells import phenotypes_of
+from immunosarc.features._imaging_classes import immune_phenotypes
+from immunosarc.features._imaging_cross_g import cross_g, cross_g_excess
 from immunosarc.features._imaging_density import by_sample, densities, fractions
+from immunosarc.features._imaging_fields import field_counts
+from immunosarc.features._imaging_neighbors import mixing_scores, nearest_neighbors
+from immunosarc.features._imaging_scores import h_scores, pd_l1_scores
+from immunosarc.features._imaging_structures import StructureRule, lymphoid_structures, structure_burden
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
 from immunosarc.features._normalize import normalize
@@ -45,6 +52,7 @@ __all__ = [
     "Population",
     "Reference",
     "Rules",
+    "StructureRule",
     "applicability",
     "build_cell_reference",
     "build_reference",
@@ -58,15 +66,25 @@ __all__ = [
     "clonal_expansion",
     "convert",
     "coverage",
+    "cross_g",
+    "cross_g_excess",
     "deconvolve",
     "densities",
     "estimate_purity",
+    "field_counts",
     "fractions",
+    "h_scores",
+    "immune_phenotypes",
     "lineage_guard",
     "marker_panel",
+    "lymphoid_structures",
+    "mixing_scores",
+    "nearest_neighbors",
     "normalize",
     "open_cells",
     "panel",
+    "pd_l1_scores",
+    "phenotypes_of",
     "place",
     "placed_change",
     "profile_cells",
@@ -81,6 +99,7 @@ __all__ = [
     "score",
     "signature_matrix",
     "signatures",
+    "structure_burden",
     "tumor_blood_overlap",
     "write_reference",
 ]

@@ -46,7 +46,9 @@ from immunosarc.schema._endpoint import (
 from immunosarc.schema._historical_control import HISTORICAL_CONTROL
 from immunosarc.schema._imaging import (
     CELL_UNITS,
+    FIELD_COUNTS,
     IMAGING,
+    IMMUNE_PHENOTYPE,
     IMMUNE_PHENOTYPES,
     LYMPHOID_STRUCTURES,
     REGIONS,
@@ -152,9 +154,11 @@ __all__ = [
     "EXPOSURES",
     "FIELDS",
     "HISTORICAL_CONTROL",
+    "FIELD_COUNTS",
     "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
+    "IMMUNE_PHENOTYPE",
     "IMMUNE_PHENOTYPES",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",

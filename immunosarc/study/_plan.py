@@ -15,6 +15,7 @@ from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
+from immunosarc.study._imaging import ImagingSpec, image_assays, imaging_problems, spelled_out
 from immunosarc.study._next_trial import NextTrial, next_trial_problems
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
@@ -158,7 +159,7 @@ class Plan(Frozen):
             raise ValueError("at least one panel is needed")
         if len(set(names)) < len(names):
             raise ValueError(f"panel names repeated: {names}")
-        empty = [p.name for p in panels if not (p.scored or p.columns)]
+        empty = [p.name for p in panels if not (p.scored or p.columns or p.imaging)]
         if empty:
             raise ValueError(f"panels without features, signatures, gene_sets or columns: {empty}")
         return panels
@@ -287,17 +288,20 @@ class Plan(Frozen):
         for panel in self.panels if cohort.assays else ():
             assay = panel.assay or self.assay
             found += assay_problems(panel.name, assay, cohort, columns=panel.columns, scored=panel.scored)
+            found += imaging_problems(panel.name, panel.imaging, cohort, assay)
         return found + exclusion_problems(cohort, self.exclude)
 
     def spelled_out(self, cohort: Cohort) -> Plan:
         """Return the plan with every assay and, for ``columns = "all"``, every column by its name."""
-        if not any(panel.columns for panel in self.panels):
+        if not any(panel.columns or panel.imaging for panel in self.panels):
             return self
         panels = []
         for panel in self.panels:
             assay = panel.assay or self.assay
             columns = column_names(assay, cohort) if panel.columns == "all" else panel.columns
-            named = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
+            named: dict[str, Any] = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
+            if panel.imaging is not None:
+                named |= {"imaging": spelled_out(panel.imaging, cohort, assay), "assay": assay}
             panels.append(panel.model_copy(update=named))
         return self.model_copy(update={"panels": tuple(panels)})
 
@@ -371,7 +375,11 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
 
 def _default_plan(cohort: Cohort) -> Plan:
     strata = "schedule_stage" if "schedule_stage" in cohort.patients else None
-    units = {name: adata.uns["immunosarc"]["unit"] for name, adata in cohort.assays.items()}
+    images = image_assays(cohort)
+    units = {n: adata.uns["immunosarc"]["unit"] for n, adata in cohort.assays.items() if n not in images}
+    if images and not units:
+        panels = tuple(Panel(name=name, imaging=ImagingSpec(), assay=name) for name in images)
+        return Plan(strata=strata, assay=panels[0].name, panels=panels)
     expression = [name for name, unit in units.items() if unit not in READY_MADE]
     if units and not expression:
         panels = tuple(Panel(name=name, columns="all", assay=name) for name in units)
@@ -397,6 +405,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         "hypotheses": Hypothesis,
         "prediction": PredictionQuestion,
         "features": FeatureSpec,
+        "imaging": ImagingSpec,
         "two_stage": TwoStage,
         "next_trial": NextTrial,
         "concordance": Agreement,
