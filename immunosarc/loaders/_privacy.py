@@ -126,6 +126,7 @@ def calendar_dates(values: pd.Series, *, are_ids: bool) -> pd.Series:
 
 _FREE_TEXT = _words("comment comments note notes remark remarks narrative freetext verbatim anamnesis")
 _MOST_WORDS, _LONGEST = 12, 120
+_BASES = re.compile("[ACGTUNacgtun-]+")
 _FILE = re.compile(
     r"(file:|~?/|[A-Za-z]:\\|\\\\).*[^/\\].*|.*[^.\s]\.(bam|bai|cram|sam|fastq|fq|vcf|bcf|dcm|dicom|svs|ndpi|mrxs|tiff?|"
     r"jpe?g|png|pdf|docx?|rtf|xlsx?|csv|tsv|txt|zip|gz|tar|h5ad|h5|rds|rda|nii|msg|eml)",
@@ -242,4 +243,6 @@ def _are_numbers(distinct: Iterable[str], name: str) -> bool:
 
 def _is_long(choice: str) -> bool:
     """Return whether one of several choices, which exports join by ``|``, is a text and not a code."""
-    return len(choice) > _LONGEST or len(choice.split()) > _MOST_WORDS
+    if len(choice.split()) > _MOST_WORDS:
+        return True
+    return len(choice) > _LONGEST and _BASES.fullmatch(choice) is None  # long insertions and deletions name nobody

@@ -57,12 +57,15 @@ from immunosarc.schema._imaging import (
 )
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._molecular import (
+    ALTERATIONS,
     ANALYTES,
     CHANGED_CLONES,
     CLONOTYPES,
+    COPY_NUMBERS,
     LOCI,
     NEOANTIGENS,
     REPERTOIRE_OVERLAP,
+    SOLUBLE,
     VARIANT_TYPES,
 )
 from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
@@ -123,6 +126,7 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ALTERATIONS",
     "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -144,6 +148,7 @@ __all__ = [
     "CONCORDANCE",
     "CONCORDANCE_RANKS",
     "CONFLICTS",
+    "COPY_NUMBERS",
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
@@ -208,6 +213,7 @@ __all__ = [
     "SAMPLES",
     "SHIFT",
     "SIX_MONTHS_DAYS",
+    "SOLUBLE",
     "SPATIAL",
     "STAMPS",
     "STOP_REASONS",

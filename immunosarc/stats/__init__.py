@@ -44,6 +44,7 @@ from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._graded_scores import graded_scores
+from immunosarc.stats._left_censored import LeftCensoredMean, left_censored_mean
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
     OneSampleSize,
@@ -123,6 +124,7 @@ __all__ = [
     "Fits",
     "HazardDrift",
     "KaplanMeier",
+    "LeftCensoredMean",
     "Look",
     "MarginalHomogeneity",
     "MaximallySelected",
@@ -182,6 +184,7 @@ __all__ = [
     "kaplan_meier",
     "lausen_1992",
     "lausen_1994",
+    "left_censored_mean",
     "linear_score_null",
     "linear_score_statistic",
     "log2_plus_one",
