@@ -126,7 +126,8 @@ def write_tables(
     if suppress_below is not None:
         told = suppressed_tables(tables, suppress_below)
         facts |= {"suppressed_below": suppress_below, "tables_left_out": sorted(set(tables) - set(told))}
-        facts |= {"provenance": released_provenance(about["provenance"])} if "provenance" in about else {}
+        if "provenance" in about:
+            facts |= {"provenance": released_provenance(about["provenance"], _names_in(tables))}
 
     def fill(folder: Path) -> None:
         table_files(told, folder / "tables", about=facts)
@@ -138,6 +139,11 @@ def write_tables(
         (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
 
     return put_folder(out, fill)
+
+
+def _names_in(tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    columns = (indexed(table).get(name, ()) for table in tables.values() for name in ("patient_id", "sample_id"))
+    return {str(one) for column in columns for one in column}
 
 
 def _left_out_below(below: int) -> str:
