@@ -126,7 +126,8 @@ def write_tables(
     if suppress_below is not None:
         told = suppressed_tables(tables, suppress_below)
         facts |= {"suppressed_below": suppress_below, "tables_left_out": sorted(set(tables) - set(told))}
-        facts |= {"provenance": released_provenance(about["provenance"])} if "provenance" in about else {}
+        if "provenance" in about:
+            facts |= {"provenance": released_provenance(about["provenance"], _names_in(tables))}
         lines.append(_left_out_below(suppress_below))
     return put_folder(out, lambda folder: fill_step(told, folder, about=facts, lines=lines))
 
@@ -140,6 +141,11 @@ def fill_step(
     records = {name: indexed(table).to_dict(orient="records") for name, table in tables.items()}
     text = json_text({"format": FORMAT, **about, "tables": records})
     (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _names_in(tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    columns = (indexed(table).get(name, ()) for table in tables.values() for name in ("patient_id", "sample_id"))
+    return {str(one) for column in columns for one in column}
 
 
 def _left_out_below(below: int) -> str:
