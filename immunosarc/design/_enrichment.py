@@ -11,7 +11,7 @@ from scipy import integrate
 from scipy import stats as distributions
 
 from immunosarc import schema
-from immunosarc.design._screening import screening
+from immunosarc.design._screening import Screening, screening
 from immunosarc.design._selected_rate import MarkerEffect, rate_in_selected
 from immunosarc.design._simon import simon
 from immunosarc.design._single_stage import SingleStageDesign, ahern
@@ -255,13 +255,7 @@ def _row(
         missing = dict.fromkeys(("n", "r", "screened", "screened_90", "alpha", "power", "assurance"), np.nan)
         return row | missing | {"status": status}
     last = trial.looks[-1]
-    plan = screening(
-        treated=last.n,
-        prevalence=prevalence,
-        sensitivity=1.0 if rule == _ALL else errors[0],
-        specificity=1.0 if rule == _ALL else errors[1],
-        dropout=errors[2],
-    )
+    plan = _screened(rule, last.n, prevalence, errors)
     return row | {
         "n": last.n,
         "r": last.stop,
@@ -272,6 +266,13 @@ def _row(
         "assurance": assurance(trial, belief.beta),
         "status": "ok",
     }
+
+
+def _screened(rule: str, n: int, prevalence: float, errors: tuple[float, float, float]) -> Screening:
+    sensitivity, specificity, dropout = (1.0, 1.0, errors[2]) if rule == _ALL else errors
+    return screening(
+        treated=n, prevalence=prevalence, sensitivity=sensitivity, specificity=specificity, dropout=dropout
+    )
 
 
 def _trial(

@@ -125,8 +125,8 @@ def test_names_that_nothing_knows_are_refused_together() -> None:
     assert "no binary endpoint 'pfs'" in problems
     assert "no panel has feature 'b_lineages'. Did you mean 'b_lineage'" in problems
     assert "no published marker 'tlss'. Did you mean 'tls'" in problems
-    with pytest.raises(PlanError, match=r"unknown key 'next_trial.controlls'. Did you mean 'controls'"):
-        Plan.from_mapping({"next_trial": {"controlls": "doxorubicin"}})
+    with pytest.raises(PlanError, match=r"unknown key 'next_trial.controlz'. Did you mean 'controls'"):
+        Plan.from_mapping({"next_trial": {"controlz": "doxorubicin"}})
     with pytest.raises(PlanError, match="must exceed alpha"):
         Plan.from_mapping({"next_trial": {"alpha": 0.9, "power": 0.5}})
 
