@@ -135,10 +135,10 @@ def _prediction_paragraphs(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> li
     asked, found = plan.prediction, []
     if asked is not None and tables.get("prediction", pd.DataFrame({"estimate": []}))["estimate"].notna().any():
         found.append(
-            f"{asked.endpoint} was predicted from {', '.join(asked.features)} by {asked.model or 'ridge'} regression "
-            f"in {asked.n_repeats} rounds of {asked.n_folds} nested folds, imputation, scaling and penalty within "
-            f"each; discrimination is averaged over test folds; optimism and intervals come from {asked.n_bootstrap} "
-            "bootstraps of the whole pipeline (Harrell 1996, "
+            f"{asked.endpoint} was predicted from {', '.join(asked.features)} by {asked.model or 'ridge'} "
+            f"regression in {asked.n_repeats} rounds of {asked.n_folds} nested folds, imputation, scaling and "
+            "penalty within each; discrimination is averaged over test folds; optimism and intervals come from "
+            f"{asked.n_bootstrap} bootstraps of the whole pipeline (Harrell 1996, "
             "doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4)."
         )
     for name in dict.fromkeys(tables["transport"]["model"]) if "transport" in tables else ():
