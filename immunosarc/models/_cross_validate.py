@@ -58,8 +58,9 @@ def cross_validate(
     Beside it stand the apparent performance, Harrell's optimism correction and the .632+ estimate, both with
     the whole pipeline in each bootstrap sample. The interval has the cross-validated estimate in its middle and
     the spread of the same cross-validation in bootstrap samples (on the logit scale for the AUC), the copies of
-    a patient in one fold. The calibration slope is the median slope of the bootstrap models in all patients:
-    below 1, predictions are too extreme. It is fitted with Firth's penalty.
+    a patient in one fold; in small cohorts it is wider than it need be. The calibration slope is the median
+    slope of the bootstrap models in all patients: below 1, predictions are too extreme. It is fitted with Firth's
+    penalty.
 
     Parameters
     ----------

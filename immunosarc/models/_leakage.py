@@ -54,7 +54,8 @@ def audit_leakage(
     scaled over all patients, scores that depend on the other patients, outcomes among the features, samples
     taken after the outcome, one patient under two names or on both sides of a fold. Dynamic checks run the
     pipeline again with one thing changed: the outcomes of the test patients, their features, or all outcomes
-    dealt out at random. Nothing that training must not see may move a score.
+    dealt out at random. Nothing that training must not see may move a score. What happened before the table
+    was made cannot be seen: features that were chosen by these patients' outcomes pass every check.
 
     Parameters
     ----------

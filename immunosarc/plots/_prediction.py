@@ -62,7 +62,7 @@ def _beside(i: int, n: int, point: tuple[float, float, float]) -> dict[str, Any]
         return {"xy": (place, share), "xytext": (7, 4), "ha": "left"} | offset
     if i == 0 and place > _ROOM:
         return {"xy": (place, share), "xytext": (-7, 4), "ha": "right"} | offset
-    return {"xy": (place, top), "xytext": (0, 4), "ha": "center"} | offset
+    return {"xy": (place, top), "xytext": (3, 4), "ha": "right"} | offset
 
 
 def decision_curve(decisions: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

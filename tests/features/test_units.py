@@ -106,6 +106,7 @@ def test_every_other_conversion_is_defined_or_says_why(unit):
     defined = {"counts": {"cpm", "log2_cpm"}} | {linear: {f"log2_{linear}"} for linear in LINEAR}
     defined |= {f"log2_{linear}": {linear} for linear in LINEAR}
     defined["fpkm"] |= {"tpm", "log2_tpm"}
+    defined["log1p_cp10k"] = {"log2_cpm"}
     for to in schema.UNITS:
         given = assay([[0.0, 1.0]], unit)
         if to == unit or to in defined.get(unit, set()):
@@ -113,6 +114,14 @@ def test_every_other_conversion_is_defined_or_says_why(unit):
             continue
         with pytest.raises(UnitError, match=f"^cannot convert {unit} to {to}: .{{20}}"):
             convert(given, to=to)
+
+
+def test_logs_of_cells_are_the_counts_they_came_from():
+    """ln(CP10K + 1) back to a share, as millionths on the log2 scale."""
+    counts = np.array([[3.0, 1.0, 6.0], [0.0, 2.0, 2.0]])
+    logs = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
+    expected = np.log2(counts / counts.sum(axis=1, keepdims=True) * 1e6 + 1)
+    np.testing.assert_allclose(convert(assay(logs, "log1p_cp10k"), to="log2_cpm").X, expected, rtol=1e-12)
 
 
 def test_sparse_stays_sparse_and_equal():
