@@ -373,6 +373,16 @@ def test_clusters_are_those_of_dbscan() -> None:
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) >= 4
 
 
+def test_a_cell_counts_itself_among_those_within_reach() -> None:
+    line = np.column_stack([np.linspace(0.0, 9.0, 10), np.zeros(10)])  # every cell within 9 of every other
+    assert density_clusters(line, 9.0, 10).tolist() == [0] * 10
+    assert density_clusters(line, 9.0, 11).tolist() == [-1] * 10
+    assert density_clusters(line, 8.9, 10).tolist() == [0] * 10  # the ends are no cores, and join one
+    assert density_clusters(line, 7.9, 10).tolist() == [0] * 10
+    assert density_clusters(line, 4.4, 10).tolist() == [-1] * 10
+    assert density_clusters(np.empty((0, 2)), 5.0, 3).tolist() == []
+
+
 def _with_structure(n_b: int, n_t: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     lymphoid = pd.DataFrame(rng.normal(500, 20, (n_b + n_t, 2)), columns=["x_um", "y_um"])
