@@ -194,7 +194,9 @@ def _areas(known: pd.DataFrame, place: Ints, occupied: Bools) -> pd.DataFrame:
     areas, listed = np.full(occupied.shape, np.nan), np.zeros(occupied.shape, dtype=bool)
     given = known.reindex(columns=["region", "area_mm2"])
     column = given["region"].map({name: at for at, name in enumerate(_REGIONS)}).fillna(0).to_numpy(dtype=int)
-    areas[place, column], listed[place, column] = given["area_mm2"].to_numpy(dtype=np.float64), True
+    listed[place, column] = True
+    areas[listed] = 0.0
+    np.add.at(areas, (place, column), given["area_mm2"].to_numpy(dtype=np.float64))  # several parts of a region
     by_region = np.asarray(listed[:, 1:].any(axis=1), dtype=bool)
     areas[by_region[:, None] & ~listed & ~occupied] = 0.0
     areas[by_region, 0] = areas[by_region, 1:].sum(axis=1)

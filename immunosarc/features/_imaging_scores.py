@@ -189,7 +189,7 @@ def pd_l1_scores(
     """
     cells = cells_of(cohort, assay, populations)
     problems = population_problems(cells, tumor, immune)
-    able = [name for name, values in cells.positive.items() if not np.isnan(values).all()]
+    able = [name for name, values in cells.positive.items() if not len(values) or not np.isnan(values).all()]
     if marker not in able:
         problems.append(f"no marker {marker!r} that can be positive.{did_you_mean(marker, able)}")
     if not problems and (cells.has(tumor) & cells.has(immune)).any():

@@ -20,7 +20,7 @@ __all__ = [
     "spelled_out",
 ]
 
-Measure = Literal["density", "fraction", "nearest", "near", "mixing", "g_excess", "structures"]
+Measure = Literal["density", "fraction", "nearest", "near", "mixing", "g_excess", "structures", "h_score", "pd_l1"]
 _OF_PAIRS = {"nearest": "nearest_{}_to_{}", "near": "near_{}_to_{}", "g_excess": "g_excess_{}_to_{}"}
 _OF_PAIRS |= {"mixing": "mixing_normalized_{}_{}"}
 _STRUCTURES = ("structures", "structures_per_mm2", "structures_fraction")
@@ -34,6 +34,8 @@ _WORDS = {
     "g_excess": "the share of cells with a target within {within_um:g} um, edge-corrected (Kaplan-Meier, Baddeley "
     "and Gill 1997, doi:10.1214/aos/1034276629), less that of scattered targets",
     "structures": "dense gatherings of B and T cells (density-based clustering; thresholds by convention)",
+    "h_score": "100 times the mean grade (0 to 3+) of the scored cells",
+    "pd_l1": "tumor proportion and combined positive score (Kulangara 2019, doi:10.5858/arpa.2018-0043-OA)",
 }
 
 
@@ -54,6 +56,22 @@ class Terms(_Frozen):
         return schema.CellRule(all=self.all, any=self.any, none=self.none)
 
 
+class HScore(_Frozen):
+    """The marker of an H-score, the intensities of 1+, 2+ and 3+, and the population that is scored."""
+
+    marker: str
+    cuts: tuple[float, float, float]
+    within: str
+
+
+class PdL1(_Frozen):
+    """The marker of the PD-L1 scores, and the populations of tumor and of immune cells."""
+
+    marker: str = "PDL1"
+    tumor: str
+    immune: str
+
+
 class ImagingSpec(_Frozen):
     """What a panel measures on the cells of images.
 
@@ -63,7 +81,8 @@ class ImagingSpec(_Frozen):
         Name -> ``{ all = [...], any = [...], none = [...] }`` of phenotypes and signed markers; by default
         every phenotype of the assay.
     measures : tuple of str
-        ``density``, ``fraction``; of pairs ``nearest``, ``near``, ``mixing``, ``g_excess``; ``structures``.
+        ``density``, ``fraction``; of pairs ``nearest``, ``near``, ``mixing``, ``g_excess``; ``structures``;
+        ``h_score``, ``pd_l1``.
     regions : tuple of str
         Tissue in which densities and fractions are taken too.
     pairs : tuple of (str, str)
@@ -72,6 +91,10 @@ class ImagingSpec(_Frozen):
         Reach of ``near``, ``mixing`` and ``g_excess``.
     b_cells, t_cells : str
         Populations of ``structures``.
+    h_score : HScore, optional
+        ``{ marker, cuts, within }``.
+    pd_l1 : PdL1, optional
+        ``{ marker, tumor, immune }``.
     """
 
     populations: dict[str, Terms] = Field(default_factory=dict)
@@ -81,6 +104,8 @@ class ImagingSpec(_Frozen):
     within_um: float = Field(default=20.0, gt=0)
     b_cells: str | None = None
     t_cells: str | None = None
+    h_score: HScore | None = None
+    pd_l1: PdL1 | None = None
 
     @field_validator("measures", "pairs", "regions")
     @classmethod
@@ -97,6 +122,9 @@ class ImagingSpec(_Frozen):
             raise ValueError(f"{', '.join(alone)} need pairs = [[source, target], ...]")
         if "structures" in self.measures and (self.b_cells is None or self.t_cells is None):
             raise ValueError("structures need b_cells and t_cells: the names of two populations")
+        for name, fields in (("h_score", "marker, cuts, within"), ("pd_l1", "marker, tumor, immune")):
+            if name in self.measures and getattr(self, name) is None:
+                raise ValueError(f"the measure {name} needs {name} = {{ {fields} }}")
         return self
 
     def names(self) -> list[str]:
@@ -108,8 +136,12 @@ class ImagingSpec(_Frozen):
                 found += [f"{measure}_{name}_{region}" for region in self.regions for name in self.populations]
             elif measure in _OF_PAIRS:
                 found += [_OF_PAIRS[measure].format(*pair) for pair in self.pairs]
-            else:
+            elif measure == "structures":
                 found += _STRUCTURES
+            elif measure == "h_score" and self.h_score is not None:
+                found.append(f"h_score_{self.h_score.marker}")
+            elif self.pd_l1 is not None:
+                found += [f"tps_{self.pd_l1.marker}", f"cps_{self.pd_l1.marker}"]
         return found
 
 
@@ -155,6 +187,7 @@ def _asked(cohort: Cohort, spec: ImagingSpec, assay: str) -> None:
     features.nearest_neighbors(nobody, spec.pairs, assay, populations=kinds)
     if spec.b_cells is not None and spec.t_cells is not None:
         features.structure_burden(nobody, spec.b_cells, spec.t_cells, assay=assay, populations=kinds)
+    _stain_scores(nobody, spec, assay)
 
 
 def imaging_features(cohort: Cohort, spec: ImagingSpec, assay: str) -> pd.DataFrame:
@@ -176,8 +209,19 @@ def imaging_features(cohort: Cohort, spec: ImagingSpec, assay: str) -> pd.DataFr
         )
     if "structures" in spec.measures and spec.b_cells is not None and spec.t_cells is not None:
         parts.append(features.structure_burden(cohort, spec.b_cells, spec.t_cells, assay=assay, populations=kinds))
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat([*parts, *_stain_scores(cohort, spec, assay)], ignore_index=True)
     return table[table["feature"].isin(spec.names())].reset_index(drop=True)
+
+
+def _stain_scores(cohort: Cohort, spec: ImagingSpec, assay: str) -> list[pd.DataFrame]:
+    """Return the H-score and the PD-L1 scores, as far as they are planned."""
+    kinds, parts = {name: terms.rule for name, terms in spec.populations.items()} or None, []
+    if "h_score" in spec.measures and (h := spec.h_score) is not None:
+        parts.append(features.h_scores(cohort, h.marker, h.cuts, within=h.within, assay=assay, populations=kinds))
+    if "pd_l1" in spec.measures and (pd_l1 := spec.pd_l1) is not None:
+        how = {"tumor": pd_l1.tumor, "immune": pd_l1.immune, "assay": assay}
+        parts.append(features.pd_l1_scores(cohort, pd_l1.marker, populations=kinds, **how))  # type: ignore[arg-type]
+    return parts
 
 
 def imaging_paragraphs(panels: dict[str, ImagingSpec]) -> list[str]:

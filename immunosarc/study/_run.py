@@ -67,7 +67,7 @@ def run(
     -------
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
-        follow_up, two_stage, qc, signatures, coverage, scores, cells, classes, placement, placed_change,
+        follow_up, two_stage, qc, signatures, coverage, scores, imaging, cells, classes, placement, placed_change,
         lineage, associations, families, landmarks, concordance, reliability, concordance_ranks, strata_sizes,
         shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,

@@ -113,7 +113,10 @@ def test_a_whole_area_serves_the_whole_and_no_region() -> None:
 @pytest.mark.parametrize(
     ("rows", "match"),
     [
-        ([("F0", "tumor", 1.0), ("F0", "tumor", 2.0)], "the same region of a field has several areas at rows"),
+        (
+            [("F0", "tumor", 1.0), ("F0", "tumor", 2.0)],
+            "several areas of one region .a column part may name what each is of. at rows",
+        ),
         ([("F0", None, 1.0), ("F0", "tumor", 2.0)], "the whole field has an area beside those of its regions"),
         ([("F0", "gland", 1.0)], r"\['gland'\] not in \['tumor', 'stroma', 'other'\]"),
         ([("F0", None, -1.0)], "below 0"),
@@ -125,6 +128,17 @@ def test_areas_that_contradict_each_other_are_refused(
     fields = pd.DataFrame(rows, columns=["field_id", "region", "area_mm2"]).assign(sample_id="S0")
     with pytest.raises(CohortError, match=match):
         _cohort(_scattered(1, samples=1, fields=1), fields)
+
+
+def test_the_parts_of_a_region_add_up() -> None:
+    obs = _scattered(1, samples=1, fields=1).assign(region="tumor")
+    rows = [("F0", "tumor", "a-1", 0.25), ("F0", "tumor", "a-2", 0.75), ("F0", "stroma", "a-3", 1.0)]
+    fields = pd.DataFrame(rows, columns=["field_id", "region", "part", "area_mm2"]).assign(sample_id="S0")
+    n = (obs["phenotype"] == "cd8").sum()
+    how = {"populations": {"cd8": "cd8"}, "regions": ("tumor",)}
+    assert features.densities(_cohort(obs, fields), **how)["value"].tolist() == [n / 2.0, n / 1.0]
+    fields.loc[1, "area_mm2"] = np.nan
+    assert features.densities(_cohort(obs, fields), **how)["value"].isna().all()
 
 
 def test_cells_in_a_region_without_an_area_leave_it_unknown() -> None:
@@ -373,6 +387,16 @@ def test_clusters_are_those_of_dbscan() -> None:
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) >= 4
 
 
+def test_a_cell_counts_itself_among_those_within_reach() -> None:
+    line = np.column_stack([np.linspace(0.0, 9.0, 10), np.zeros(10)])  # every cell within 9 of every other
+    assert density_clusters(line, 9.0, 10).tolist() == [0] * 10
+    assert density_clusters(line, 9.0, 11).tolist() == [-1] * 10
+    assert density_clusters(line, 8.9, 10).tolist() == [0] * 10  # the ends are no cores, and join one
+    assert density_clusters(line, 7.9, 10).tolist() == [0] * 10
+    assert density_clusters(line, 4.4, 10).tolist() == [-1] * 10
+    assert density_clusters(np.empty((0, 2)), 5.0, 3).tolist() == []
+
+
 def _with_structure(n_b: int, n_t: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     lymphoid = pd.DataFrame(rng.normal(500, 20, (n_b + n_t, 2)), columns=["x_um", "y_um"])
@@ -410,6 +434,7 @@ def test_two_structures_of_one_image_are_numbered_by_size() -> None:
 def test_h_score_by_its_definition_and_a_missing_cell_is_no_three_plus() -> None:
     obs = _scattered(6, n=300, samples=2)
     light = pd.DataFrame({"PDL1": np.random.default_rng(1).uniform(0, 4, 300)})
+    light.iloc[1::7] = light.iloc[1::7].round()  # cells that lie exactly on a cut
     light.iloc[::40] = np.nan
     table = features.h_scores(
         _cohort(obs, intensity=light), "PDL1", (1.0, 2.0, 3.0), within="tumor", max_unknown=0.2

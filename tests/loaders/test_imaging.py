@@ -305,6 +305,12 @@ def _generic(tmp_path: Path, rows: list[str], header: str = "s,f,c,x,y,cd8", blo
             r"there is no column 'x' for 'x'; is the header on the first line",
         ),
         (ROWS, "s,f,c,x,y,cd 8", ManifestError, r"there is no column 'cd8' \(markers.CD8\)"),
+        (
+            ["s,f,c,x,y,cd8", *ROWS],
+            "Export of project 7",
+            DataFileError,
+            r"line 1: the header has 1 column\(s\), found 'Ex",
+        ),
         (ROWS, "s,f,c,x,x,cd8", DataFileError, r"column name 'x' occurs twice"),
     ],
 )
@@ -425,6 +431,9 @@ def test_every_region_and_every_code_must_be_listed(tmp_path: Path) -> None:
     rows = [f"{row},{region}" for row, region in zip(ROWS, "TTG", strict=True)]
     with pytest.raises(ManifestError, match="region 'G' is not listed"):
         ims.load_cohort(_generic(tmp_path, rows, "s,f,c,x,y,cd8,r", block=block))
+    unseen = GENERIC.replace("microns_per_pixel = 1", 'microns_per_pixel = 1\nregions = { T = "tumor" }')
+    with pytest.raises(ManifestError, match=r"no column is known for 'region'; say columns = \{ region ="):
+        ims.load_cohort(_generic(tmp_path, ROWS, block=unseen))
     flags = GENERIC.replace('intensity = "cd8", at_least = 1.0', 'flag = "cd8"')
     rows = ["S1,F1,1,1,1,1", "S1,F1,2,1,1,maybe"]
     with pytest.raises(
@@ -493,7 +502,9 @@ def test_every_spoilt_copy_is_answered_or_read_whole(tmp_path: Path) -> None:
         checked = ims.loaders.check_manifest(manifest)
         if checked.problems:
             refused += 1
-            assert all("cells.csv" in one or "sample" in one for one in checked.problems)
+            named = [one for one in checked.problems if "cells.csv" in one or "sample" in one]
+            assert named
+            assert all(one.startswith("... and") for one in checked.problems if one not in named)
             continue
         parsed = [row for row in rows_of(data, ",")[1:] if row]
         cells = checked.cohort["mif"] if checked.cohort is not None else None

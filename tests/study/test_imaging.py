@@ -89,6 +89,31 @@ def _written(study: ims.Study, folder: Path) -> str:
     return (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
+def test_scores_of_a_stain_are_planned_with_their_cuts() -> None:
+    cohort = _cohort()
+    obs = cohort["mif"].obs.reset_index(drop=True)
+    light = pd.DataFrame({"PDL1": np.random.default_rng(1).uniform(0, 4, len(obs))})
+    cells = ims.make_cells(obs, intensity=light, positive=(light >= 2).astype(float))
+    cohort = ims.Cohort(cohort.patients, cohort.samples, tables=cohort.tables, assays={"mif": cells})
+    imaging = {
+        "measures": ("h_score", "pd_l1"),
+        "h_score": {"marker": "PDL1", "cuts": (1.0, 2.0, 3.0), "within": "tumor"},
+        "pd_l1": {"tumor": "tumor", "immune": "cd8"},
+    }
+    study = ims.run(cohort, PLAN | {"panels": [{"name": "images", "imaging": imaging}]})
+    tumor = light["PDL1"][(obs["sample_id"] == "S3") & (obs["phenotype"] == "tumor")]
+    found = study["scores"].loc["S3"]
+    assert found["h_score_PDL1"] == pytest.approx(100 * np.floor(tumor).mean())
+    assert np.isnan(found["tps_PDL1"])
+    why = study["imaging"].set_index(["sample_id", "feature"])["status"]
+    assert why[("S3", "tps_PDL1")] == "80 'tumor' cells with a known PDL1, 100 are needed"
+    with pytest.raises(PlanError, match=r"the measure h_score needs h_score = . marker, cuts, within ."):
+        ims.run(cohort, PLAN | {"panels": [{"name": "images", "imaging": {"measures": ("h_score",)}}]})
+    wrong = imaging | {"h_score": {"marker": "PDL2", "cuts": (1.0, 2.0, 3.0), "within": "tumor"}}
+    with pytest.raises(PlanError, match=r"the assay has no marker 'PDL2'. Did you mean 'PDL1'"):
+        ims.run(cohort, PLAN | {"panels": [{"name": "images", "imaging": wrong}]})
+
+
 def test_without_a_plan_every_phenotype_is_counted() -> None:
     study = ims.run(_cohort(), ims.study.plan_for(_cohort()).model_copy(update={"n_permutations": 50}))
     assert study.plan.panels[0].imaging is not None
