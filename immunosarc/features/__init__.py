@@ -28,6 +28,7 @@ from immunosarc.features._imaging_scores import h_scores, pd_l1_scores
 from immunosarc.features._imaging_structures import StructureRule, lymphoid_structures, structure_burden
 from immunosarc.features._kernels import SCORING
 from immunosarc.features._lineage import lineage_guard
+from immunosarc.features._molecular import MOLECULAR, molecular, molecular_problems
 from immunosarc.features._mutations import neoantigen_burden, tumor_mutational_burden
 from immunosarc.features._normalize import normalize
 from immunosarc.features._place import place
@@ -48,6 +49,7 @@ __all__ = [
     "ALTERED_GENES",
     "CELL_STATES",
     "DECONVOLUTION",
+    "MOLECULAR",
     "SCORING",
     "CellMatrix",
     "CellProfile",
@@ -88,6 +90,8 @@ __all__ = [
     "lymphoid_structures",
     "marker_panel",
     "mixing_scores",
+    "molecular",
+    "molecular_problems",
     "nearest_neighbors",
     "neoantigen_burden",
     "normalize",

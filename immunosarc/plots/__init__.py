@@ -8,6 +8,7 @@ from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
 from immunosarc.plots._next_trial import historical_controls, next_trial
+from immunosarc.plots._oncoprint import oncoprint
 from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._prediction import calibration, decision_curve
 from immunosarc.plots._rates import rates
@@ -58,6 +59,7 @@ __all__ = [
     "measure",
     "next_trial",
     "number_text",
+    "oncoprint",
     "p_text",
     "paired_change",
     "percent_text",

@@ -6,6 +6,7 @@ from immunosarc.study._check import check, checked_cohort
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
+from immunosarc.study._molecular import MolecularSpec
 from immunosarc.study._multiverse import multiverse
 from immunosarc.study._next_trial import NextTrial
 from immunosarc.study._paths import DeclaredPaths
@@ -22,6 +23,7 @@ __all__ = [
     "DeclaredPaths",
     "FeatureSpec",
     "Hypothesis",
+    "MolecularSpec",
     "NextTrial",
     "Panel",
     "Plan",

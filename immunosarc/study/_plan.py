@@ -16,6 +16,7 @@ from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
 from immunosarc.study._imaging import ImagingSpec, image_assays, imaging_problems, spelled_out
+from immunosarc.study._molecular import MolecularSpec, default_molecular, spec_problems, with_names
 from immunosarc.study._next_trial import NextTrial, next_trial_problems
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
@@ -159,9 +160,11 @@ class Plan(Frozen):
             raise ValueError("at least one panel is needed")
         if len(set(names)) < len(names):
             raise ValueError(f"panel names repeated: {names}")
-        empty = [p.name for p in panels if not (p.scored or p.columns or p.imaging)]
+        empty = [p.name for p in panels if not (p.scored or p.columns or p.imaging or p.molecular)]
         if empty:
-            raise ValueError(f"panels without features, signatures, gene_sets or columns: {empty}")
+            raise ValueError(
+                f"panels without features, signatures, gene_sets, columns, imaging or molecular: {empty}"
+            )
         return panels
 
     @field_validator(
@@ -242,7 +245,12 @@ class Plan(Frozen):
                         f"feature '{name}' of panel '{panel.name}' means another score elsewhere in the plan; "
                         "give it a name of its own"
                     )
-        panels = {one.name: None if one.columns == "all" else [n for n, _ in one.specs()] for one in self.panels}
+        panels = {
+            one.name: None
+            if one.columns == "all" or (one.molecular and not one.molecular.columns)
+            else [n for n, _ in one.specs()]
+            for one in self.panels
+        }
         return list(dict.fromkeys(found)) + agreement_problems(self.concordance, panels)
 
     def _test_problems(self) -> list[str]:
@@ -265,7 +273,11 @@ class Plan(Frozen):
 
     def _hypothesis_problems(self) -> list[str]:
         panels = {panel.name: dict(panel.specs()) for panel in self.panels}
-        open_panels = [panel.name for panel in self.panels if panel.columns == "all"]
+        open_panels = [
+            panel.name
+            for panel in self.panels
+            if panel.columns == "all" or (panel.molecular and not panel.molecular.columns)
+        ]
         planned = set(self.tests())
         found = []
         for asked in self.hypotheses:
@@ -285,7 +297,10 @@ class Plan(Frozen):
         ]
         if cohort.assays:
             found += repeated_biopsies(cohort, tuple(dict.fromkeys((*self.timepoints, self.before, self.after))))
-        for panel in self.panels if cohort.assays else ():
+        for panel in self.panels:
+            found += spec_problems(panel.name, panel.molecular, cohort)
+            if not cohort.assays or (panel.molecular and not (panel.scored or panel.columns)):
+                continue
             assay = panel.assay or self.assay
             found += assay_problems(panel.name, assay, cohort, columns=panel.columns, scored=panel.scored)
             found += imaging_problems(panel.name, panel.imaging, cohort, assay)
@@ -293,7 +308,7 @@ class Plan(Frozen):
 
     def spelled_out(self, cohort: Cohort) -> Plan:
         """Return the plan with every assay and, for ``columns = "all"``, every column by its name."""
-        if not any(panel.columns or panel.imaging for panel in self.panels):
+        if not any(panel.columns or panel.imaging or panel.molecular for panel in self.panels):
             return self
         panels = []
         for panel in self.panels:
@@ -302,6 +317,8 @@ class Plan(Frozen):
             named: dict[str, Any] = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
             if panel.imaging is not None:
                 named |= {"imaging": spelled_out(panel.imaging, cohort, assay), "assay": assay}
+            if panel.molecular is not None:
+                named["molecular"] = with_names(panel.molecular, cohort)
             panels.append(panel.model_copy(update=named))
         return self.model_copy(update={"panels": tuple(panels)})
 
@@ -380,6 +397,8 @@ def _default_plan(cohort: Cohort) -> Plan:
     if images and not units:
         panels = tuple(Panel(name=name, imaging=ImagingSpec(), assay=name) for name in images)
         return Plan(strata=strata, assay=panels[0].name, panels=panels)
+    if not units and (measures := default_molecular(cohort)):
+        return Plan(strata=strata, panels=tuple(Panel(name=name, molecular=spec) for name, spec in measures))
     expression = [name for name, unit in units.items() if unit not in READY_MADE]
     if units and not expression:
         panels = tuple(Panel(name=name, columns="all", assay=name) for name in units)
@@ -406,6 +425,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         "prediction": PredictionQuestion,
         "features": FeatureSpec,
         "imaging": ImagingSpec,
+        "molecular": MolecularSpec,
         "two_stage": TwoStage,
         "next_trial": NextTrial,
         "concordance": Agreement,

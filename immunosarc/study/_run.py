@@ -22,6 +22,7 @@ from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
+from immunosarc.study._molecular import molecular_tables
 from immunosarc.study._multiverse import multiverse_tables
 from immunosarc.study._next_trial import next_trial_tables
 from immunosarc.study._plan import Plan, plan_for
@@ -67,9 +68,10 @@ def run(
     -------
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
-        follow_up, two_stage, qc, signatures, coverage, scores, imaging, cells, classes, placement, placed_change,
-        lineage, associations, families, landmarks, concordance, reliability, concordance_ranks, strata_sizes,
-        shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        follow_up, two_stage, qc, molecular, repertoire_depths, mutational_burden, alterations,
+        neoantigen_burden, soluble, signatures, coverage, scores, imaging, cells, classes, placement,
+        placed_change, lineage, associations, families, landmarks, concordance, reliability,
+        concordance_ranks, strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
         prediction, left_out_predictions, calibration, decision_curve, leakage, transport, historical_controls,
         next_trial, multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them; and
@@ -107,8 +109,9 @@ def run(
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
-    scored = score_panels(tumor, chosen)
-    tables |= score_tables(tumor, scored)
+    tables |= molecular_tables(analyzed)
+    scored = score_panels(tumor, chosen, everyone=analyzed)
+    tables |= score_tables(analyzed, scored)
     tables |= profile_tables(tumor, chosen, seed)
     measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
@@ -120,7 +123,8 @@ def run(
     tables |= agreement_tables(chosen, outcomes, measured, seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= _changes(tumor, chosen, outcomes, scored, seed)
-    tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    of_tumor = {name: part for name, part in scored.items() if part.cohort is None}
+    tables |= biopsy_tables(tumor, chosen, outcomes, of_tumor, seed)
     tables |= next_trial_tables(analyzed, chosen, outcomes, measured=measured, tables=tables)
     tables |= multiverse_tables(analyzed, chosen, seed)
     tables["ledger"] = ledger(tables, chosen, replication=replication, cohort=cohort.name)
@@ -156,12 +160,13 @@ def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.Da
 
 def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFrame]]) -> list[pd.DataFrame]:
     """One table of statuses by timepoint and assay: who was measured, and why the rest was not."""
-    read = {panel.name: panel.assay or plan.assay for panel in plan.panels}
+    read = {panel.name: panel.source or plan.assay for panel in plan.panels}
     single = len(set(read.values())) == 1
     return [
         panels[panel][["timepoint", "status"]].rename(columns={} if single else {"status": f"{assay}_status"})
         for panels in measured.values()
         for assay, panel in {assay: panel for panel, assay in reversed(read.items())}.items()
+        if panel in panels
     ]
 
 
@@ -172,15 +177,19 @@ def _changes(
     scored: Mapping[str, PanelScores],
     seed: int,
 ) -> dict[str, pd.DataFrame]:
-    both = {plan.before, plan.after} <= set(cohort.samples["timepoint"])
-    if not (both and scored):
+    twice = {
+        panel: (part, part.cohort or cohort)
+        for panel, part in scored.items()
+        if {plan.before, plan.after} <= set((part.cohort or cohort).samples["timepoint"])
+    }
+    if not twice:
         return {"paired": schema.PAIRED.empty(), "changes": schema.CHANGE.empty()}
     when = {"before": plan.before, "after": plan.after}
     _log.info("change from %s to %s", plan.before, plan.after)
-    paired = [models.pair_timepoints(cohort, part.scores, outcomes, **when) for part in scored.values()]
+    paired = [models.pair_timepoints(own, part.scores, outcomes, **when) for part, own in twice.values()]
     changes = [
         models.compare_timepoints(
-            cohort,
+            own,
             part.scores,
             outcomes,
             **when,
@@ -189,7 +198,7 @@ def _changes(
             n_permutations=plan.n_permutations,
             seed=seed,
         )
-        for panel, part in scored.items()
+        for panel, (part, own) in twice.items()
     ]
     return {
         "paired": pd.concat(paired, ignore_index=True).drop_duplicates(

@@ -133,7 +133,7 @@ def test_rows_of_patients_are_of_their_sample_at_a_timepoint(folder: Path) -> No
     table = cohort.tables["variants"]
     assert table[["patient_id", "sample_id"]].values.tolist() == [["P1", "S1"], ["P2", "S2"]]
     flow = ims.attrition(cohort).query("step == 'rows.tsv: variants' and not kept")
-    assert flow[["patient_id", "reason"]].values.tolist() == [["P3", "1 rows: no pre sample"]]
+    assert flow[["patient_id", "reason"]].values.tolist() == [["P3", "no pre sample"]]
     strange = PATIENT_ROWS.replace("P3", "P9")
     assert "patient 'P9' has no sample at all" in _refused(folder, OF_PATIENTS, DataFileError, rows=strange)
     (folder / "clinical.tsv").write_text(CLINICAL + "P2\tS2b\tpre\n")
