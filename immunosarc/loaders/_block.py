@@ -13,7 +13,7 @@ from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._blocks import TableBlock, TimeUnit
 from immunosarc.loaders._cdisc_block import completed_block
-from immunosarc.loaders._cells import ColumnPlan, number_faults, read_cells, value_problem
+from immunosarc.loaders._cells import ColumnPlan, naming_faults, read_cells, value_problem
 from immunosarc.loaders._days import in_study_days
 from immunosarc.loaders._distinct import distinct_rows
 from immunosarc.loaders._fault import Fault, in_lines, listed
@@ -302,7 +302,7 @@ def _read_columns(
     owners = cells.get("patient_id")
     for name, plan in plans.items():
         values, failed = read_cells(file, cells[name], plan, faults)
-        faults += number_faults(file, cells[name], plan, owners=owners)
+        faults += naming_faults(file, cells[name], plan, owners=owners)
         in_time_unit = plan.name in TIMES
         read[name] = values * factor if in_time_unit else values
         wrong |= failed

@@ -176,8 +176,11 @@ def test_a_plan_says_what_is_wrong_with_it() -> None:
     assert "the cohort has no table 'neoantigens'" in refused(measure="neoantigen_burden")
     assert "several samples of one patient at one timepoint (P00 at on); say by_day" in refused(measure="soluble")
     assert "no receptor of 'IGH'" in refused(measure="repertoire", options={"depth": 50, "locus": "IGH"})
-    with pytest.raises(PlanError, match=r"unknown key 'panels\.0\.molecular\.mesure'\. Did you mean 'measure'"):
-        Plan.from_mapping({"panels": [{"name": "p", "molecular": {"measure": "soluble", "mesure": 1}}]})
+    both = {"name": "p", "molecular": {"measure": "soluble"}, "signatures": "all"}
+    with pytest.raises(PlanError, match="molecular stands alone in panel 'p'"):
+        Plan.from_mapping({"panels": [both]})
+    with pytest.raises(PlanError, match=r"unknown key 'panels\.0\.molecular\.measur_'\. Did you mean 'measure'"):
+        Plan.from_mapping({"panels": [{"name": "p", "molecular": {"measure": "soluble", "measur_": 1}}]})
 
 
 def test_a_later_sample_than_the_day_does_not_count() -> None:
