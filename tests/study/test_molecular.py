@@ -33,7 +33,7 @@ def cohort(*, twice: bool = False) -> ims.Cohort:
     )
     samples = [(f"{one}{at}", one, when, day, kind) for one in IDS for at, when, day, kind in _KINDS]
     if twice:
-        samples.append(("P00late", "P00", "on", 80.0, "blood"))
+        samples += [("P00late", "P00", "on", 80.0, "blood"), ("P00early", "P00", "on", 22.0, "blood")]
     names = ["sample_id", "patient_id", "timepoint", "study_day", "specimen"]
     samples = pd.DataFrame(samples, columns=names)
     owner = samples.set_index("sample_id")["patient_id"]
