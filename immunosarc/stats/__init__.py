@@ -44,6 +44,7 @@ from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._graded_scores import graded_scores
+from immunosarc.stats._left_censored import LeftCensoredMean, left_censored_mean
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
     OneSampleSize,
@@ -106,6 +107,7 @@ from immunosarc.stats._two_arms import TwoArms, two_arm_statistics
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
 from immunosarc.stats._units import (
     counts_per_million,
+    exp2_minus_one,
     log2_plus_one,
     log_cpm,
     tmm_factors,
@@ -122,6 +124,7 @@ __all__ = [
     "Fits",
     "HazardDrift",
     "KaplanMeier",
+    "LeftCensoredMean",
     "Look",
     "MarginalHomogeneity",
     "MaximallySelected",
@@ -171,6 +174,7 @@ __all__ = [
     "diversity",
     "entry_scores",
     "event_probability",
+    "exp2_minus_one",
     "firth_cox",
     "firth_logistic",
     "fisher_exact",
@@ -180,6 +184,7 @@ __all__ = [
     "kaplan_meier",
     "lausen_1992",
     "lausen_1994",
+    "left_censored_mean",
     "linear_score_null",
     "linear_score_statistic",
     "log2_plus_one",

@@ -8,6 +8,8 @@ import pandas as pd
 
 from immunosarc import features, models
 from immunosarc.cohort import Cohort
+from immunosarc.study._imaging import imaging_paragraphs
+from immunosarc.study._molecular import molecular_paragraphs
 from immunosarc.study._plan import Plan
 
 __all__ = ["methods_text"]
@@ -37,6 +39,8 @@ def methods_text(
     if len(tables.get("coverage", ())):
         paragraphs.append(_score_paragraph(plan, tables["coverage"]))
     paragraphs += _ready_made_paragraphs(plan)
+    paragraphs += imaging_paragraphs({p.assay or plan.assay: p.imaging for p in plan.panels if p.imaging})
+    paragraphs += molecular_paragraphs({one.name: one.molecular for one in plan.panels if one.molecular})
     if len(tables["associations"]):
         paragraphs.append(_association_paragraph(plan, tables["associations"]))
     if plan.multiverse is not None:
