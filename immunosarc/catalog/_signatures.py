@@ -218,6 +218,8 @@ class Signatures(Mapping[str, Signature]):
         >>> load_signatures().subset("cyt", "ifng6")
         <Signatures: 2 (cyt, ifng6)>
         """
+        if any(not isinstance(name, str) for name in names):
+            raise UnknownNameError("names come one by one: subset('cyt', 'ifng6'), or subset(*names) for a list")
         wanted = {"category": _several(category), "direction": _several(direction)}
         problems = [f"unknown signature {n!r}.{did_you_mean(n, self)}" for n in names if n not in self]
         for noun, values in wanted.items():

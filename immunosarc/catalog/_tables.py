@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SarcomaReference",
     "histologies",
+    "load_cell_markers",
     "load_evidence",
     "load_gene_aliases",
     "load_lineage_conflicts",
@@ -153,6 +154,27 @@ def load_lineage_conflicts() -> pd.DataFrame:
 
     table = _read("lineage_conflicts.tsv")
     return table.assign(log2_excess=pd.to_numeric(table["log2_excess"].replace("", None)))
+
+
+def load_cell_markers() -> dict[str, tuple[str, ...]]:
+    """Return the lineages that single cells are typed by, each with its markers.
+
+    Curated by this project: canonical markers; compare Zheng 2017, doi 10.1038/ncomms14049, and Dominguez Conde
+    2022, doi 10.1126/science.abl5197. Sarcoma cells and fibroblasts share theirs and are one type,
+    ``mesenchymal cell``.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Cell type -> approved symbols.
+
+    Examples
+    --------
+    >>> load_cell_markers()["B cell"][:3]
+    ('MS4A1', 'CD79A', 'CD79B')
+    """
+    table = _read("cell_markers.tsv")
+    return {str(name): tuple(rows["gene"]) for name, rows in table.groupby("cell_type", sort=False)}
 
 
 def load_evidence() -> pd.DataFrame:

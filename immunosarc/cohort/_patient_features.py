@@ -8,13 +8,14 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.errors import CohortError
 
-__all__ = ["patient_features"]
+__all__ = ["patient_features", "refuse_cells"]
 
 _SHOWN = 5
 
 
 def patient_features(patients: pd.DataFrame, samples: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """Return sample features as ``schema.PATIENT_FEATURES``; see :meth:`Cohort.per_patient`."""
+    refuse_cells(features)
     timepoint = _single_timepoint(samples)
     sample_of = _sample_of_patient(samples)
     if len(sample_of) and not features.index.isin(samples.index).any():
@@ -39,6 +40,31 @@ def patient_features(patients: pd.DataFrame, samples: pd.DataFrame, features: pd
     table = schema.PATIENT_FEATURES.check(pd.concat([reserved, rows], axis=1))
     table.attrs = dict(features.attrs)
     return table
+
+
+def refuse_cells(features: pd.DataFrame) -> None:
+    """Raise where rows are cells: however many there are, n is the number of the patients.
+
+    Parameters
+    ----------
+    features : DataFrame
+        Scores of cells say so in ``attrs["level"]``.
+
+    Raises
+    ------
+    CohortError
+        With the call that makes a table of samples of them.
+
+    Examples
+    --------
+    >>> refuse_cells(pd.DataFrame({"cyt": [1.0]}, index=["S1"]))
+    """
+    if features.attrs.get("level") == "cell":
+        raise CohortError(
+            f"the rows are {len(features):,} cells, and cells are not patients: a test would take their number "
+            "for n. Make one row for each sample first (features.cell_composition, cell_states or pseudobulk of "
+            "features.profile_cells), then cohort.at('pre').per_patient(table), and associate that."
+        )
 
 
 def _status(

@@ -24,6 +24,7 @@ _OPTIONS = {
     label="Mean above control genes of like expression",
     single_sample=False,
     all_genes=True,
+    needs_others=True,
     per_cell=True,
     options=_OPTIONS,
     reference="10.1038/nbt.3192",

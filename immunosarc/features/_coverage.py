@@ -62,7 +62,7 @@ def coverage_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _status(signature: catalog.Signature, aligned: Alignment, column: int) -> str:
     if aligned.covered[column]:
-        return "ok"
+        return _too_many(aligned, column) or "ok"
     if not signature.genes:
         return f"has no genes of its own: {signature.method or 'empty'}"
     if lacking := aligned.lacking[column]:
@@ -73,6 +73,15 @@ def _status(signature: catalog.Signature, aligned: Alignment, column: int) -> st
     found, size = short.found[column], short.size[column]
     percent = math.floor(100 * found / size)
     return f"covers {found} of {size} {_NOUNS[short.noun]} ({percent}%), needs {aligned.min_coverage:.0%}"
+
+
+def _too_many(aligned: Alignment, column: int) -> str:
+    """Say why a signature that is covered has too many genes for the method; nothing where it has not."""
+    most = max(share.found[column] for share in aligned.shares if share.noun in LISTED)
+    if aligned.record.needs_others and most == aligned.assay.n_vars:
+        return f"{aligned.record.name} needs genes outside the signature, the assay has none"
+    limit = aligned.record.most_genes
+    return f"{aligned.record.name} ranks {limit:,} genes, the signature has {most:,}" if 0 < limit < most else ""
 
 
 def _published_form(signature: catalog.Signature, aligned: Alignment, needs: pd.Series) -> list[str]:

@@ -12,6 +12,7 @@ from immunosarc.errors import CoverageError, ImmunosarcError, UnitError
 from immunosarc.features import _fractions, _marker_scores
 from immunosarc.features._alignment import dense, empty_samples, scored_assay
 from immunosarc.features._deconvolution import DECONVOLUTION
+from immunosarc.features._profiles import profiles_of
 from immunosarc.features._units import unit_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def deconvolve(
         ``"nnls"`` and ``"quantiseq"`` fractions.
     reference : CellProfiles, DataFrame of shape (n_genes, n_cell_types), mapping or path, optional
         For fractions the linear expression of each pure cell type, in the unit of the assay: see
-        :func:`read_cell_profiles` and :func:`signature_matrix`; for ``"consensus"`` the marker sets. None is
+        :func:`read_cell_profiles` and :func:`signature_matrix`; without it those that a manifest named
+        (``[assays.rna] cell_profiles``) and the assay carries. For ``"consensus"`` the marker sets. None is
         shipped: the common ones are not free to redistribute.
     min_coverage : float, default 0.8
         Share of the markers, or of the reference's genes, that a sample must have.
@@ -91,6 +93,8 @@ def deconvolve(
     platform = str(adata.uns.get("immunosarc", {}).get("platform", ""))
     if reference is not None and "reference" not in record.reads:
         raise ImmunosarcError(f"{method!r} reads no reference: its markers are published")
+    if reference is None and record.output == "cell_fraction":
+        reference = profiles_of(adata)
     assay = scored_assay(adata)
     _refuse_other_units(adata, record, platform)
     frame = pd.DataFrame(dense(assay.X), index=assay.obs_names.astype(str), columns=assay.var_names.astype(str))

@@ -27,6 +27,7 @@ _OPTIONS = {
 _FACTS: dict[str, Any] = {
     "single_sample": False,
     "all_genes": True,
+    "needs_others": True,
     "needs_variation": True,
     "options": _OPTIONS,
     "reference": "10.1186/1471-2105-14-7",

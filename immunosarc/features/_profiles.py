@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from immunosarc.features._scoring import Floats
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["CellProfiles", "as_profiles", "read_cell_profiles", "signature_matrix"]
+__all__ = ["CellProfiles", "as_profiles", "profiles_of", "read_cell_profiles", "signature_matrix"]
 
 _MARKER_RATIO = 2.0
 """How many times the next cell type a marker must reach."""
@@ -46,6 +46,13 @@ class CellProfiles:
         problems = [*_profile_problems(self.profiles), *_scaling_problems(self)]
         raise_together(ImmunosarcError, "the reference of cell types", problems)
 
+    def as_stored(self) -> dict[str, Any]:
+        """Return what an assay carries in ``uns["cell_profiles"]``, and an .h5ad file holds."""
+        stored: dict[str, Any] = {"profiles": self.profiles.rename_axis("gene"), "source": self.source}
+        if self.mrna_scaling is not None:
+            stored["mrna_scaling"] = self.mrna_scaling.rename_axis("cell_type").to_frame("content")
+        return stored
+
     def __repr__(self) -> str:
         genes, types = self.profiles.shape
         return f"<CellProfiles: {genes} genes, {types} cell types ({', '.join(map(str, self.profiles.columns))})>"
@@ -57,15 +64,15 @@ def as_profiles(reference: CellProfiles | pd.DataFrame) -> CellProfiles:
 
 
 def read_cell_profiles(
-    profiles: str | PathLike[str], *, mrna_scaling: str | PathLike[str] | None = None
+    profiles: str | PathLike[str] | BinaryIO, *, mrna_scaling: str | PathLike[str] | BinaryIO | None = None
 ) -> CellProfiles:
     r"""Read what pure cell types express from tab-separated files, such as the TIL10 matrix of quanTIseq.
 
     Parameters
     ----------
-    profiles : path
+    profiles : path or binary file
         Genes by cell types, linear: first column the symbol, a header with the cell types.
-    mrna_scaling : path, optional
+    mrna_scaling : path or binary file, optional
         Without header: cell type and mRNA content.
 
     Returns
@@ -87,16 +94,26 @@ def read_cell_profiles(
     >>> read_cell_profiles(folder / "pure.tsv")
     <CellProfiles: 2 genes, 2 cell types (B, T)>
     """
-    table = _read(Path(profiles), header=0)
+    table = _read(profiles, header=0)
     if mrna_scaling is None:
-        return CellProfiles(table, source=Path(profiles).name)
-    content = _read(Path(mrna_scaling), header=None)
+        return CellProfiles(table, source=_name(profiles))
+    content = _read(mrna_scaling, header=None)
     if content.shape[1] != 1:
         raise DataFileError(
-            f"{Path(mrna_scaling).name}: each line is a cell type and a number; found "
-            f"{content.shape[1] + 1} columns"
+            f"{_name(mrna_scaling)}: each line is a cell type and a number; found {content.shape[1] + 1} columns"
         )
-    return CellProfiles(table, content.iloc[:, 0], source=Path(profiles).name)
+    return CellProfiles(table, content.iloc[:, 0], source=_name(profiles))
+
+
+def profiles_of(adata: anndata.AnnData) -> CellProfiles | None:
+    """Return the profiles that an assay carries; None without any."""
+    stored = adata.uns.get("cell_profiles")
+    if stored is None:
+        return None
+    content = stored.get("mrna_scaling")
+    return CellProfiles(
+        stored["profiles"], None if content is None else content["content"], source=str(stored["source"])
+    )
 
 
 def signature_matrix(
@@ -206,16 +223,20 @@ def _refuse_what_are_no_counts(adata: anndata.AnnData) -> None:
         raise UnitError("the cells must hold counts (whole numbers, none negative); found something else")
 
 
-def _read(path: Path, *, header: int | None) -> pd.DataFrame:
+def _name(file: str | PathLike[str] | BinaryIO) -> str:
+    return Path(file).name if isinstance(file, str | PathLike) else "the file"
+
+
+def _read(file: str | PathLike[str] | BinaryIO, *, header: int | None) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, sep="\t", index_col=0, header=header, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(file, sep="\t", index_col=0, header=header, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
-        raise DataFileError(f"{str(path)!r} does not exist; check the path") from None
+        raise DataFileError(f"{str(file)!r} does not exist; check the path") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, IndexError) as error:
-        raise DataFileError(f"{path.name} is no tab-separated table: {error}") from None
+        raise DataFileError(f"{_name(file)} is no tab-separated table: {error}") from None
     text = [str(name) for name in table.columns if table[name].dtype == object]
     if text:
-        raise DataFileError(f"{path.name}: not numbers in column(s) {', '.join(text[:5])}")
+        raise DataFileError(f"{_name(file)}: not numbers in column(s) {', '.join(text[:5])}")
     return table.rename(index=str)
 
 

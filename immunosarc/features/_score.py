@@ -141,7 +141,7 @@ def score(
         scoring = dict.fromkeys(sets, f"{method}{_chosen(aligned.options)}({unit})")
     row = "cell_id" if _of_cells(adata) else "sample_id"
     table.index = pd.Index(adata.obs_names.astype(str), name=row, dtype=object)
-    table.attrs = {"scoring": scoring, "unit": unit}
+    table.attrs = {"scoring": scoring, "unit": unit} | ({"level": "cell"} if _of_cells(adata) else {})
     return table
 
 

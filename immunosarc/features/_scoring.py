@@ -41,6 +41,8 @@ _DEFAULTS: dict[str, Any] = {
     "bounds": (-np.inf, np.inf),
     "single_sample": True,
     "all_genes": False,
+    "needs_others": False,
+    "most_genes": 0,
     "needs_variation": False,
     "per_cell": False,
     "needs": "",
@@ -58,7 +60,8 @@ def register(name: str, *, label: str, **facts: Any) -> Callable[[F], F]:
     """Record a kernel with every fact that the table shows, the usual ones by default.
 
     ``single_sample`` means that a sample's score does not change when others join; ``all_genes`` that it
-    depends on every gene of the assay; ``needs_variation`` that constant genes cannot be used; ``per_cell``
+    depends on every gene of the assay; ``needs_others`` that it needs genes outside the signature, ``most_genes``
+    how many it may have (0: any number); ``needs_variation`` that constant genes cannot be used; ``per_cell``
     that it scores single cells of a sparse matrix too; ``needs`` names the linear unit of the published form;
     ``requires`` the parts a signature must have.
     """

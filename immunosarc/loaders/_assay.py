@@ -15,6 +15,7 @@ from immunosarc.cohort import make_assay
 from immunosarc.errors import DataFileError, ManifestError
 from immunosarc.loaders._arrays import read_arrays
 from immunosarc.loaders._assay_block import AssayBlock
+from immunosarc.loaders._cell_profiles import profile_facts, read_profiles
 from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._expression import ARRAY_FILES, Matrix, finished, read_matrix
 from immunosarc.loaders._fault import Fault, listed, nearest
@@ -48,6 +49,7 @@ def read_assay(
     """
     where, before = f"[assays.{name}]", len(faults)
     known = frozenset(samples.owners) if samples else frozenset()
+    profiles = read_profiles(block, source, faults, where=where)
     matrix, gone = _read(block, known, source, faults, where=where)
     if matrix is None or samples is None:
         return None
@@ -62,6 +64,8 @@ def read_assay(
     frame = pd.DataFrame(values, index=names, columns=matrix.genes, copy=False)
     adata = make_assay(frame, unit=block.unit, source=block.file, platform=block.platform)
     adata.uns["immunosarc"] |= _about(block, source)
+    if profiles is not None:
+        adata.uns["cell_profiles"] = profiles.as_stored()
     if matrix.log is not None:
         adata.var = matrix.log.set_axis(adata.var_names)
     with_lengths(adata, _combined_lengths(matrix, groups, rule, unit=block.unit))
@@ -113,6 +117,7 @@ def _about(block: AssayBlock, source: Source) -> dict[str, Any]:
     return {
         "sha256": source.files[block.file]["sha256"],
         "gene_id": block.gene_id,
+        **profile_facts(block, source),
         **{key: value for key, value in declared.items() if value is not None},
     }
 

@@ -72,6 +72,11 @@ class AssayBlock(Block):
     gene_lengths : str, optional
         Path of a table of gene lengths in bases, genes in rows: one column, or one for each library. They
         are kept as ``var["gene_length"]`` or ``layers["gene_length"]``.
+    cell_profiles : str, optional
+        Path of a tab-separated table of genes by pure cell types, linear (TIL10 of quanTIseq): a run then gives
+        fractions of cell types. None is shipped: the common ones are not free to redistribute.
+    mrna_scaling : str, optional
+        Path of a table of cell type and mRNA content, without header, that belongs to ``cell_profiles``.
     replicates : Replicates, optional
         Overrides the rule of [samples] for this assay.
     features : list of str
@@ -105,6 +110,8 @@ class AssayBlock(Block):
     platform: Annotated[str, AfterValidator(known_platform)] | None = None
     pseudocount: float | None = None
     gene_lengths: str | None = None
+    cell_profiles: str | None = None
+    mrna_scaling: str | None = None
     replicates: Replicates | None = None
     features: list[str] = Field(default_factory=list)
     id_column: str | None = None
@@ -120,6 +127,14 @@ class AssayBlock(Block):
             raise ValueError("features are columns, so each row is a sample: orientation = 'samples_by_genes'")
         if not self.features and (self.keep or self.drop or self.id_rule):
             raise ValueError("keep, drop and id_rule need features and id_column: the table of which rows leave")
+        return self
+
+    @model_validator(mode="after")
+    def _profiles_meet_expression(self) -> AssayBlock:
+        if self.mrna_scaling and not self.cell_profiles:
+            raise ValueError("mrna_scaling belongs to cell_profiles: name both")
+        if self.cell_profiles and self.unit in ("score", "fraction"):
+            raise ValueError(f"cell_profiles are for expression, and the unit is {self.unit!r}; remove them")
         return self
 
     @model_validator(mode="after")

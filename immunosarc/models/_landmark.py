@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from immunosarc import schema
-from immunosarc.cohort import is_simulated, marked
+from immunosarc.cohort import is_simulated, marked, refuse_cells
 from immunosarc.errors import ImmortalTimeError, PlanError, SchemaError, UnknownNameError, did_you_mean
 
 __all__ = [
@@ -43,6 +43,7 @@ def endpoint_recorded(outcomes: pd.DataFrame, endpoint: schema.Endpoint) -> None
 
 def features_of_patients(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table checked; one that does not say when it was measured is refused with the cure."""
+    refuse_cells(table)
     if "timepoint" not in table:
         raise SchemaError(
             "table 'patient_features' has 1 problem(s):\n  - timepoint: column is missing\n"

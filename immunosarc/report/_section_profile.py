@@ -23,7 +23,7 @@ _CELLS = "mcp_counter"
 
 def build(study: Study) -> Section:
     """Return a part for each question that the study has rows for."""
-    parts = (*_classes(study), *_change(study), *_cells(study), *_lineage(study))
+    parts = (*_classes(study), *_change(study), *_cells(study), *_fractions(study), *_lineage(study))
     return Section("profile", "Immune profile", "The immune profile of each tumor", parts)
 
 
@@ -133,8 +133,8 @@ def _cells(study: Study) -> Iterator[Part]:
     words = (
         "Scores say how high the markers of a cell type are: compare them between samples, never between cell "
         "types, and never as shares. Shares (fractions, with intervals) need profiles of pure cell types, which "
-        "are not free to ship: the command score takes them by --cell-profiles. A sarcoma that makes a marker "
-        "itself is read as that cell type; see below."
+        "are not free to ship: the manifest names them (cell_profiles), or score --cell-profiles does. A sarcoma "
+        "that makes a marker itself is read as that cell type; see below."
     )
     caption = (
         f"MCP-counter scores of {wide.shape[1]} cell types in {len(wide)} samples, each scaled over the samples "
@@ -145,6 +145,39 @@ def _cells(study: Study) -> Iterator[Part]:
     lost = used.loc[used["status"] != "ok", ["cell_type", "status"]].drop_duplicates()
     missing = [Text(f"{row['cell_type']}: {row['status']}.", tone="note") for _, row in lost.iterrows()]
     yield Part("Cell types", (Text(words), figure, *missing))
+
+
+def _fractions(study: Study) -> Iterator[Part]:
+    table = table_of(study, "cell_fractions")
+    if table.empty:
+        return
+    title = "Fractions of cell types"
+    known = table[table["status"] == "ok"]
+    if known.empty:
+        yield Part(title, (Text(f"No fractions: {'; '.join(dict.fromkeys(table['status']))}"),))
+        return
+    words = (
+        f"Shares of cells in the tissue by {known['method'].iloc[0]}: comparable between cell types too. Limits "
+        "are over resampled genes, in the table: they say how far the genes agree, not how far the method is "
+        "right. Described, not tested."
+    )
+    whens = list(dict.fromkeys(_about(study)["timepoint"].reindex(known["sample_id"].unique())))
+    placed = known.assign(timepoint=known["sample_id"].map(_about(study)["timepoint"]))
+    rows = []
+    for kind, part in placed.groupby("cell_type", sort=False):
+        by_time = (part.loc[part["timepoint"] == when, "value"] for when in whens)
+        rows.append([str(kind), *(_quartiles(values) for values in by_time)])
+    head = ["Cell type", *(f"{when}: median % [quartiles], n" for when in whens)]
+    note = "Each sample, with its limits, is in tables/cell_fractions.tsv."
+    lost = table.loc[table["status"] != "ok", ["sample_id", "status"]].drop_duplicates()
+    missing = [Text(f"{row['sample_id']}: {row['status']}.", tone="note") for _, row in lost.iterrows()]
+    grid = Grid(title, head, rows, frozenset(range(1, len(head))), note)
+    yield Part(title, (Text(words), grid, *missing))
+
+
+def _quartiles(values: pd.Series) -> str:
+    low, middle, high = (100 * values.quantile(q) for q in (0.25, 0.5, 0.75))
+    return f"{middle:.1f} [{low:.1f}, {high:.1f}], {count(len(values))}"
 
 
 def _lineage(study: Study) -> Iterator[Part]:

@@ -43,6 +43,7 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._historical_control import HISTORICAL_CONTROL
 from immunosarc.schema._imaging import (
     CELL_UNITS,
     FIELD_COUNTS,
@@ -56,12 +57,15 @@ from immunosarc.schema._imaging import (
 )
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._molecular import (
+    ALTERATIONS,
     ANALYTES,
     CHANGED_CLONES,
     CLONOTYPES,
+    COPY_NUMBERS,
     LOCI,
     NEOANTIGENS,
     REPERTOIRE_OVERLAP,
+    SOLUBLE,
     VARIANT_TYPES,
 )
 from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
@@ -104,6 +108,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
+from immunosarc.schema._single_cell import CELL_QUALITY
 from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
@@ -121,6 +126,7 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ALTERATIONS",
     "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -131,6 +137,7 @@ __all__ = [
     "CBIOPORTAL_COLUMNS",
     "CELLS",
     "CELL_OUTPUTS",
+    "CELL_QUALITY",
     "CELL_UNITS",
     "CHANGE",
     "CHANGED_CLONES",
@@ -141,6 +148,7 @@ __all__ = [
     "CONCORDANCE",
     "CONCORDANCE_RANKS",
     "CONFLICTS",
+    "COPY_NUMBERS",
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
@@ -151,6 +159,7 @@ __all__ = [
     "EXPOSURES",
     "FIELDS",
     "FIELD_COUNTS",
+    "HISTORICAL_CONTROL",
     "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
@@ -204,6 +213,7 @@ __all__ = [
     "SAMPLES",
     "SHIFT",
     "SIX_MONTHS_DAYS",
+    "SOLUBLE",
     "SPATIAL",
     "STAMPS",
     "STOP_REASONS",

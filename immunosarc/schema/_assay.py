@@ -36,6 +36,7 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "log2_tpm": "log2(TPM + 1)",
         "log2_fpkm": "log2(FPKM + 1)",
         "log2_rsem_normalized": "log2(normalized RSEM + 1)",
+        "log1p_cp10k": "ln(counts per 10,000 + 1) of a cell, as scanpy makes it",
         "log2": "log2 of something else; say the pseudocount",
         "score": "a ready-made score",
         "fraction": "a share between 0 and 1",
@@ -56,6 +57,7 @@ LEAST_REACH, WHOLE_TRANSCRIPTOME = 30.0, 5000
 """Linear values of so many genes reach further than this; what stays below has been logged already."""
 
 _SHARES = ("tpm", "cpm")
+_HIGHEST_SHARE = np.log1p(10_000.0) + 1e-3  # stored in single precision
 _BLOCK = 256
 _AT_ONCE = 8_000_000
 
@@ -170,6 +172,10 @@ def _unit_checks(unit: str) -> dict[str, Callable[[Any], Any]]:
         checks["negative value"] = lambda values: values < 0
     if unit.startswith("log2_"):
         checks["negative value, which log2(x + 1) never is"] = lambda values: values < 0
+    if unit == "log1p_cp10k":
+        checks["unit log1p_cp10k declared, but a value above ln(10,001): not a share of 10,000"] = lambda values: (
+            values > _HIGHEST_SHARE
+        )
     if unit == "counts":
         checks["unit counts declared, but a decimal found"] = lambda values: values != np.floor(values)
     if unit.startswith("log2"):

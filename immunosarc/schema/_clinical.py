@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from immunosarc.schema._imaging import REGIONS
-from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, NEOANTIGENS, VARIANT_TYPES
+from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, COPY_NUMBERS, NEOANTIGENS, VARIANT_TYPES
 from immunosarc.schema._table import Column, Problem, RowRule, Table
 
 __all__ = [
@@ -296,6 +296,6 @@ FIELDS = _long(
 )
 
 _CLINICAL = (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS)
-_LONG = (*_CLINICAL, VARIANTS, CLONOTYPES, NEOANTIGENS, ANALYTES, FIELDS)
+_LONG = (*_CLINICAL, VARIANTS, COPY_NUMBERS, CLONOTYPES, NEOANTIGENS, ANALYTES, FIELDS)
 LONG_TABLES = MappingProxyType({table.name: table for table in _LONG})
 """The tables that ``Cohort.tables`` may hold, by name."""

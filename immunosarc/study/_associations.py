@@ -22,12 +22,13 @@ def measured_features(
     cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """Patient features by timepoint and panel, for the planned timepoints that have samples."""
-    present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
-    return {
-        timepoint: {panel: cohort.at(timepoint).per_patient(part.scores) for panel, part in scored.items()}
-        for timepoint in present
-        if scored
-    }
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for timepoint in plan.timepoints:
+        for panel, part in scored.items():
+            there = (part.cohort or cohort).at(timepoint)
+            if len(there.samples):
+                found.setdefault(timepoint, {})[panel] = there.per_patient(part.with_reasons())
+    return found
 
 
 def associations_of(

@@ -39,7 +39,8 @@ def profile_tables(cohort: Cohort, plan: Plan, seed: int) -> dict[str, pd.DataFr
     Returns
     -------
     dict of str to DataFrame
-        ``cells`` (scores of cell types; fractions need profiles of one's own), ``classes`` on the shipped
+        ``cells`` (scores of cell types); where the manifest names profiles of pure cell types
+        ``cell_fractions``, or the reason why there are none; ``classes`` on the shipped
         sarcoma reference, one row per sample and scheme with the reason where there is none; where samples
         could be placed ``placement`` and ``placed_change``; where histologies are known ``lineage``, the
         scores that genes of the sarcoma cell itself enter.
@@ -51,7 +52,8 @@ def profile_tables(cohort: Cohort, plan: Plan, seed: int) -> dict[str, pd.DataFr
     if about["level"] != "sample" or about["unit"] in ("score", "fraction"):
         return {}
     _log.info("immune profile of %d samples", adata.n_obs)
-    return {**_cells(adata, plan), **_placed(cohort, adata, plan, seed), **_lineage(cohort, adata, plan)}
+    cells = {**_cells(adata, plan), **_fractions(adata, plan, seed)}
+    return {**cells, **_placed(cohort, adata, plan, seed), **_lineage(cohort, adata, plan)}
 
 
 def _cells(adata: anndata.AnnData, plan: Plan) -> dict[str, pd.DataFrame]:
@@ -62,6 +64,21 @@ def _cells(adata: anndata.AnnData, plan: Plan) -> dict[str, pd.DataFrame]:
         except ImmunosarcError as refusal:
             _log.info("no cell scores: %s", refusal)
     return {"cells": pd.concat(found, ignore_index=True)} if found else {}
+
+
+def _fractions(adata: anndata.AnnData, plan: Plan, seed: int) -> dict[str, pd.DataFrame]:
+    """Fractions by the profiles that the assay carries; refused, each sample says why."""
+    if "cell_profiles" not in adata.uns:
+        return {}
+    try:
+        how: dict[str, Any] = {"min_coverage": plan.min_coverage, "seed": seed}
+        return {"cell_fractions": features.deconvolve(adata, plan.fractions, **how)}
+    except ImmunosarcError as refusal:
+        nothing: dict[str, Any] = dict.fromkeys(schema.CELLS.columns, np.nan)
+        nothing |= {"cell_type": "all", "output": "cell_fraction", "method": plan.fractions, "note": ""}
+        nothing |= {"unit": adata.uns["immunosarc"]["unit"], "n_genes": 0, "n_found": 0, "status": str(refusal)}
+        rows = [{**nothing, "sample_id": str(sample)} for sample in adata.obs_names]
+        return {"cell_fractions": schema.CELLS.check(pd.DataFrame(rows))}
 
 
 def _placed(cohort: Cohort, adata: anndata.AnnData, plan: Plan, seed: int) -> dict[str, pd.DataFrame]:

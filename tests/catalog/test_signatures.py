@@ -248,6 +248,11 @@ def test_subset(found):
     assert {one.category for one in both.values()} == {"tls_b", "cytotoxicity"}
 
 
+def test_a_list_of_names_is_told_how_to_ask(found):
+    with pytest.raises(UnknownNameError, match=r"one by one: subset\('cyt', 'ifng6'\), or subset\(\*names\)"):
+        found.subset(["cyt", "ifng6"])
+
+
 def test_table_has_one_row_each(found):
     table = found.table()
     assert list(table.index) == list(found)

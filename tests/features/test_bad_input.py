@@ -166,6 +166,28 @@ def test_a_missing_value_leaves_that_sample_without_the_scores_that_read_it(fram
     assert np.isnan(table.loc["S2", "reads it"])
 
 
+NEED_OTHERS = (
+    *("singscore", "singscore_signed", "ssgsea", "ssgsea_normalized", "estimate"),
+    *("gsva", "gsva_signed", "scanpy_score_genes"),
+)
+
+
+@pytest.mark.parametrize("method", [n for n in PLAIN if SCORING[n].all_genes])
+def test_a_set_of_all_genes_has_a_score_or_the_reason(method):
+    rng = np.random.default_rng(4)
+    assay = make_assay(
+        pd.DataFrame(rng.gamma(1, 9, (5, 1600)), columns=[f"G{i}" for i in range(1600)], index=list("abcde")),
+        unit="tpm",
+    )
+    sets = {"all": list(assay.var_names), "most": list(assay.var_names[:1550]), "some": list(assay.var_names[:9])}
+    found, why = score(assay, sets, method=method), coverage(assay, sets, method=method).set_index("signature")
+    assert (why["status"] == "ok").tolist() == found.notna().all().tolist()
+    assert found["some"].notna().all()
+    assert ("outside the signature" in why.loc["all", "status"]) == (method in NEED_OTHERS)
+    if method == "ucell":
+        assert why.loc["most", "status"] == "ucell ranks 1,500 genes, the signature has 1,550"
+
+
 def test_a_set_without_genes_and_text_in_place_of_a_list_are_refused(frame):
     assay = make_assay(frame, unit="tpm")
     with pytest.raises(

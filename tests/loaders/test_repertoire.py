@@ -193,7 +193,7 @@ def test_one_bad_file_of_a_hundred_is_told_with_the_others_checked(folder: Path)
         ),
         ("TGTGCCAGCTTT", "TGTGCC8GCTTT", "line 2, column 'junction': 'TGTGCC8GCTTT' is no sequence of bases"),
         ("\tCASF\t", "\tJohn Doe\t", "line 2, column 'junction_aa': 'John Doe' is no sequence of amino acids"),
-        ("sample_id", "sampel", "no filled column for 'sample_id'; format = 'airr' looks for 'sample_id'"),
+        ("sample_id", "samp", "no filled column for 'sample_id'; format = 'airr' looks for 'sample_id'"),
         ("productive\t", "fruitful\t", "no filled column for 'productive'"),
         ("duplicate_count", "copies", "no filled column for 'count'"),
         ("junction\tjunction_aa", "a\tb", "no filled column for 'cdr3_aa'"),

@@ -141,6 +141,7 @@ def test_two_biopsies_give_their_tables_and_say_simulated() -> None:
     assert (study["transitions"]["reference"] == "own_pre").all()
     assert len(study["shift"]) == len(study["class_changes"]) == 33
     assert study["biopsied"]["n_with"].iloc[0] == len(cohort.pairs)
+    assert {"all patients", "cyt_mean_log2: lowest 50%"} <= set(study["next_trial"]["rule"])
     sizes = study["strata_sizes"].query("timepoint == 'pre' and endpoint == 'objective_response'")
     assert sizes.set_index("stratum")["n_events"].to_dict() == {"1": 9, "2": 1, "all": 10}
     for name in (
