@@ -551,6 +551,21 @@ def test_cells_are_not_patients() -> None:
         models.associate(posing, outcomes, endpoint="objective_response", model="mann_whitney")
 
 
+@pytest.mark.parametrize("column", ["x_um", "phenotype", "region", "field_id", "positive"])
+def test_the_hash_of_a_cohort_knows_every_fact_of_every_cell(column: str) -> None:
+    obs, marks = _scattered(0), pd.DataFrame({"CD8": np.arange(120) % 2 * 1.0})
+    cohort = _cohort(obs, positive=marks)
+    assert cohort.sha256 == _cohort(obs.copy(), positive=marks.copy()).sha256
+    other, light = obs.copy(), marks.copy()
+    if column == "positive":
+        light.loc[7, "CD8"] = 0.0
+    else:
+        other.loc[7, column] = {"x_um": 1.25, "phenotype": "new", "region": "other", "field_id": "F9"}[column]
+    changed = _cohort(other, positive=light)
+    assert changed.sha256 != cohort.sha256
+    assert not changed.equals(cohort)
+
+
 def test_inputs_stay_as_they_were() -> None:
     obs, light = _scattered(0), pd.DataFrame({"PDL1": np.linspace(0, 4, 120)})
     cohort = _cohort(obs, intensity=light, positive=(light > 2).astype(float))
