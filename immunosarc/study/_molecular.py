@@ -85,7 +85,7 @@ def spec_problems(panel: str, spec: MolecularSpec | None, cohort: Cohort) -> lis
         return []
     found = features.molecular_problems(spec.measure, spec.options)
     if not found:
-        found = [*_without_table(spec, cohort), *_twice(spec, cohort)]
+        found = _without_table(spec, cohort) or [*_nobody(spec, cohort), *_twice(spec, cohort)]
     if not found:
         try:
             names = _names(_measured(cohort, spec))
@@ -99,6 +99,21 @@ def _without_table(spec: MolecularSpec, cohort: Cohort) -> list[str]:
     table = features.MOLECULAR[spec.measure].table
     either = {table, "copy_numbers"} if spec.measure == "gene_alterations" else {table}
     return [] if either & set(cohort.tables) else [f"the cohort has no table '{table}'"]
+
+
+def _nobody(spec: MolecularSpec, cohort: Cohort) -> list[str]:
+    if len(measured_samples(cohort, spec).samples):
+        return []
+    rows = cohort.tables.get(features.MOLECULAR[spec.measure].table, pd.DataFrame({"sample_id": []}))
+    others = _specimens(cohort, rows)
+    cure = f"; say specimen = '{others[0]}'" if others else ""
+    return [f"no sample of {spec.taken_from or 'tumor'} was measured{cure}"]
+
+
+def _specimens(cohort: Cohort, rows: pd.DataFrame) -> list[str]:
+    """Return of what the samples in a table are, the most frequent first."""
+    own = cohort.samples.get("specimen", pd.Series(dtype="string"))
+    return [str(one) for one in own[own.index.isin(rows["sample_id"].unique())].value_counts().index]
 
 
 def _twice(spec: MolecularSpec, cohort: Cohort) -> list[str]:
@@ -162,13 +177,15 @@ def molecular_features(cohort: Cohort, spec: MolecularSpec) -> pd.DataFrame:
 
 def default_molecular(cohort: Cohort) -> list[tuple[str, MolecularSpec]]:
     """Return a panel for each table that can be measured without a further choice."""
-    return [
-        (measure, MolecularSpec(measure=measure, options=dict(options)))
-        for table, measures in _DEFAULTS.items()
-        if table in cohort.tables
-        for measure, options in measures
-        if not spec_problems(measure, MolecularSpec(measure=measure, options=dict(options)), cohort)
-    ]
+    found = []
+    for table, measures in _DEFAULTS.items():
+        for measure, options in measures if table in cohort.tables else ():
+            usual = MolecularSpec(measure=measure, options=dict(options))
+            taken = [None, *_specimens(cohort, cohort.tables[table])]
+            ways = [usual.model_copy(update={"specimen": specimen}) for specimen in taken]
+            able = next((one for one in ways if not spec_problems(measure, one, cohort)), None)
+            found += [(measure, able)] if able is not None else []
+    return found
 
 
 def molecular_tables(cohort: Cohort) -> dict[str, pd.DataFrame]:

@@ -161,6 +161,17 @@ def test_without_assays_the_tables_are_the_default_plan() -> None:
     assert "cohort-relative" in scored.attrs["scoring"]["richness"]
 
 
+def test_receptors_of_blood_alone_are_measured_on_blood() -> None:
+    given = cohort()
+    blood = given.tables["clonotypes"].assign(sample_id=lambda rows: rows["sample_id"].str.replace("t", "b"))
+    only = ims.Cohort(given.patients, given.samples, tables={"clonotypes": blood})
+    (panel,) = plan_for(only).panels
+    assert panel.molecular.taken_from == "blood"
+    asked = Plan(panels=(Panel(name="p", molecular=MolecularSpec(measure="repertoire", options={"depth": 9})),))
+    with pytest.raises(PlanError, match="no sample of tumor was measured; say specimen = 'blood'"):
+        plan_for(only, asked)
+
+
 def test_a_plan_says_what_is_wrong_with_it() -> None:
     def refused(**spec: object) -> str:
         panel = Panel(name="p", molecular=MolecularSpec(**spec))
