@@ -81,7 +81,25 @@ def molecular(cohort: Cohort, measure: str, **options: Any) -> pd.DataFrame:
 
 
 def molecular_problems(measure: str, options: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the options of a measure: those it does not have, and those it needs."""
+    """Return what is wrong with the options of a measure: those it does not have, and those it needs.
+
+    Parameters
+    ----------
+    measure : str
+        A name of ``MOLECULAR``.
+    options : mapping
+        By name.
+
+    Returns
+    -------
+    list of str
+        One line each; empty when it can be called.
+
+    Examples
+    --------
+    >>> molecular_problems("repertoire", {"locus": "TRB"})
+    ['depth is needed']
+    """
     if refusal := MOLECULAR.why_not(measure):
         return [refusal]
     function = MOLECULAR[measure].func

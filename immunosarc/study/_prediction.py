@@ -11,7 +11,7 @@ import pandas as pd
 
 from immunosarc import models, schema
 from immunosarc.cohort import Cohort
-from immunosarc.errors import did_you_mean
+from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._locked import transport_to
 from immunosarc.study._questions import PredictionQuestion
 
@@ -80,6 +80,12 @@ def prediction_tables(
     if panel is None:
         return {}
     _log.info("prediction of %s", asked.endpoint)
+    absent = [one for one in asked.features if one not in panel]
+    raise_together(
+        PlanError,
+        "plan",
+        [f"prediction: panel '{asked.panel}' has no feature '{one}'.{did_you_mean(one, panel)}" for one in absent],
+    )
     table = panel[[*schema.PATIENT_FEATURES.columns, *asked.features]]
     table.attrs = dict(panel.attrs)
     how: dict[str, Any] = {"endpoint": asked.endpoint, "landmark_day": asked.landmark_day, "seed": seed}
@@ -95,14 +101,17 @@ def prediction_tables(
         level=1 - plan.alpha,
         **how,
     )
-    audit = models.audit_leakage(found.model, table, outcomes, n_folds=asked.n_folds, n_shuffles=_SHUFFLES, **how)
-    return {
+    tables = {
         "prediction": found.performance,
         "left_out_predictions": found.predictions,
         "calibration": found.calibration,
         "decision_curve": found.decision_curve,
-        "leakage": audit,
     }
+    rarer = found.n_events if _kind(asked) == "time_to_event" else min(found.n_events, found.n - found.n_events)
+    if rarer >= asked.n_folds:  # with fewer no pipeline can be run in every fold
+        how |= {"n_folds": asked.n_folds, "n_shuffles": _SHUFFLES}
+        tables["leakage"] = models.audit_leakage(found.model, table, outcomes, **how)
+    return tables
 
 
 def _undeclared(

@@ -70,13 +70,12 @@ def run(
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
         follow_up, two_stage, qc, molecular, repertoire_depths, mutational_burden, alterations,
         neoantigen_burden, soluble, signatures, coverage, scores, imaging, cells, classes, placement,
-        placed_change, lineage, associations, families, landmarks, concordance, reliability,
-        concordance_ranks, strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes,
-        adjusted_changes, change_by_response, biopsied, transitions, class_changes, shift, progression_changes,
-        feature_course, prediction, left_out_predictions, calibration, decision_curve, leakage, transport,
-        historical_controls, next_trial, multiverse, multiverse_choices, ledger, attrition``,
-        as far as there is anything for them; and where the cohort has such rows those of
-        :func:`immunosarc.endpoints.derive_trial_tables`.
+        placed_change, lineage, associations, families, landmarks, concordance, reliability, concordance_ranks,
+        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
+        prediction, left_out_predictions, calibration, decision_curve, leakage, transport, historical_controls,
+        next_trial, multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them;
+        and where the cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------

@@ -106,7 +106,9 @@ def test_neoantigens_stand_beside_rna(melanoma: ims.Cohort) -> None:
 def test_one_run_of_mutations_and_neoantigens(melanoma: ims.Cohort) -> None:
     declared = ims.Plan.from_mapping(dict(melanoma.provenance["plan"]) | {"n_permutations": 100})
     assert [panel.name for panel in declared.panels] == ["genomics", "mutations", "genes", "rna"]
-    study = ims.run(melanoma, declared.model_copy(update={"panels": declared.panels[:3]}))
+    study = ims.run(
+        melanoma, declared.model_copy(update={"panels": declared.panels[:3], "endpoints": ("objective_response",)})
+    )
     rows = study["associations"].query("model == 'mann_whitney'").set_index("feature")
     assert rows.loc["neoantigens", ["n", "n_events"]].tolist() == [27, 7]
     assert rows.loc["variants", ["n", "n_events"]].tolist() == [44, 10]

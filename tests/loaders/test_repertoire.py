@@ -165,7 +165,6 @@ def test_one_bad_file_of_a_hundred_is_told_with_the_others_checked(folder: Path)
     for i in range(100):
         (folder / "tcr" / f"S{i}.tsv").write_text(TRUST4)
     block = 'file = "tcr"\nformat = "trust4"\n'
-    assert len(_load(folder, block).tables["clonotypes"]) == 200
     (folder / "tcr" / "S41.tsv").write_text(TRUST4[:-20])
     (folder / "tcr" / "S77.tsv").write_text(TRUST4.replace("0.7\t", "0.7\t\t", 1))
     (folder / "tcr" / "S78.tsv").write_text(TRUST4.replace("\n7\t", "\n-7\t"))

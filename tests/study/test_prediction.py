@@ -106,6 +106,17 @@ def test_too_few_for_the_features_is_the_answer_and_nothing_is_fitted(trial, stu
     assert len(tables["calibration"]) == 0
 
 
+def test_a_feature_that_nobody_has_or_that_is_not_there(trial, study):
+    plan = Plan(**SMALL, prediction=PredictionQuestion(features=("b_lineage",), min_events_per_parameter=0))
+    empty = _table_of(trial).assign(b_lineage=np.nan)
+    tables = prediction_tables(plan, study["outcomes"], {"pre": {"primary": empty}}, 0)
+    assert tables["prediction"]["status"].iloc[0].startswith("not enough data to model: 0 events for 5 folds")
+    assert "leakage" not in tables
+    lacking = _table_of(trial).drop(columns="b_lineage")
+    with pytest.raises(PlanError, match="panel 'primary' has no feature 'b_lineage'"):
+        prediction_tables(plan, study["outcomes"], {"pre": {"primary": lacking}}, 0)
+
+
 def test_undeclared_only_the_gate_speaks(trial, study):
     measured = {"pre": {"primary": _table_of(trial)}}
     tables = prediction_tables(Plan(**SMALL), study["outcomes"], measured, 0)
