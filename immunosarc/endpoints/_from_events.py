@@ -57,7 +57,9 @@ def resistance_table(cohort: Cohort, course: pd.DataFrame | None, patients: pd.D
     rules = next(iter(RESISTANCE_RULES.values()))
     if course is None or doses is None or not doses["drug"].str.lower().isin(rules.checkpoint_inhibitors).any():
         return None
-    return derive_resistance(course, doses, patients, rules=rules)
+    # a death before the first dose is a contradiction that find_conflicts tells; nothing follows from it here
+    told = course["pfs_days"].isna() | (course["pfs_days"] >= 0)
+    return derive_resistance(course.assign(pfs_days=course["pfs_days"].where(told)), doses, patients, rules=rules)
 
 
 def resistance_of(cohort: Cohort, course: pd.DataFrame | None, patients: pd.DataFrame) -> pd.DataFrame | None:

@@ -125,6 +125,7 @@ def open_cells(
 
     Examples
     --------
+    >>> import numpy as np
     >>> cells = anndata.AnnData(np.ones((2, 1)), obs=pd.DataFrame({"sample_id": ["S1", "S2"]}, index=["c1", "c2"]))
     >>> len(open_cells(cells, unit="counts"))
     2

@@ -150,8 +150,8 @@ def tumor_blood_overlap(
     >>> owners = pd.DataFrame({"sample_id": ["T", "B"], "patient_id": "P1", "timepoint": "pre"})
     >>> owners["specimen"] = ["tumor", "blood"]
     >>> toy = Cohort(pd.DataFrame({"patient_id": ["P1"]}), owners, tables={"clonotypes": rows})
-    >>> tumor_blood_overlap(toy, depth=10).round(3).iloc[0, :2].tolist()
-    [0.5, 0.6]
+    >>> tumor_blood_overlap(toy, depth=10).round(3).iloc[:, :2].to_numpy(dtype=float).tolist()
+    [[0.5, 0.6]]
     """
     if "specimen" not in cohort.samples:
         raise CohortError("the samples do not say what was taken; map the column 'specimen' (tumor, blood, ...)")

@@ -160,7 +160,7 @@ def soluble_summary(
     >>> samples = rows[["sample_id", "patient_id"]].assign(timepoint="pre")
     >>> toy = Cohort(rows[["patient_id"]], samples, tables={"analytes": rows})
     >>> soluble_summary(toy)[["n", "n_below", "mean_log2"]].round(1).values.tolist()
-    [[5.0, 1.0, XX]]
+    [[5.0, 1.0, 2.0]]
     """
     table = readings(cohort, analytes)
     when = table["sample_id"].map(cohort.samples["timepoint"])

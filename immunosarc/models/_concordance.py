@@ -119,7 +119,7 @@ def concordance(
     >>> imaging = pd.Series([0, 2, 1, 3, 4, 6, 5, 7, 8, 11, 9, 10.0], ids)
     >>> concordance({"RNA": rna, "imaging": imaging}, quantity="CD8")
     Concordance of CD8
-      RNA and imaging: correlation 0.97 [0.87, 0.99], 0 of 12 patients discordant
+      RNA and imaging: correlation 0.97 [0.84, 0.99], 0 of 12 patients discordant
     """
     _refuse_wrong(measures, outcome, apart, level)
     patients = list(dict.fromkeys(one for values in measures.values() for one in values.index))

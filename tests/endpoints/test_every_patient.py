@@ -19,7 +19,8 @@ PAIRS = {
     "resistance_status": ("primary_resistance",),
 }
 
-MAYBE_DAY = st.one_of(st.none(), st.integers(-3, 400))
+DAY = st.integers(-5, 400).filter(bool)  # there is no day 0
+MAYBE_DAY = st.one_of(st.none(), DAY)
 CALL = st.sampled_from(["CR", "PR", "SD", "PD", "NE"])
 PATIENT = st.fixed_dictionaries(
     {
@@ -29,7 +30,7 @@ PATIENT = st.fixed_dictionaries(
         "new_therapy_day": MAYBE_DAY,
         "pfs_days": st.one_of(st.none(), st.none(), st.integers(1, 300)),
         "best_overall_response": st.one_of(st.none(), st.none(), CALL),
-        "visits": st.lists(st.tuples(st.integers(-5, 380), CALL), max_size=5),
+        "visits": st.lists(st.tuples(DAY, CALL), max_size=5),
         "doses": st.lists(st.integers(1, 380), max_size=4),
     }
 )
@@ -70,3 +71,19 @@ def test_exactly_one_value_or_a_reason(many: list[dict]) -> None:
     conflicting = set(ims.endpoints.find_conflicts(cohort)["patient_id"])
     excluded = outcomes["os_status"].str.startswith("excluded: ")
     assert conflicting <= set(outcomes.index[excluded])
+
+
+def test_a_death_before_the_first_dose_excludes_the_patient_and_stops_nothing() -> None:
+    visits = pd.DataFrame({"patient_id": ["P1", "P2"], "study_day": [1, 60], "overall_response": ["CR", "PD"]})
+    doses = pd.DataFrame({"patient_id": ["P1", "P2"], "study_day": 1, "drug": "nivolumab"})
+    cohort = ims.Cohort(
+        pd.DataFrame({"patient_id": ["P1", "P2"], "death_day": [-1.0, None]}),
+        tables={"assessments": visits, "exposures": doses},
+    )
+    outcomes = derive(cohort, on_conflict="exclude_patient")
+    assert outcomes["pfs_status"].str.startswith("excluded: death_day -1 is before the first dose").tolist() == [
+        True,
+        False,
+    ]
+    assert outcomes.loc["P2", "pfs_days"] == 60
+    assert ims.run(cohort, {"on_conflict": "exclude_patient"})["outcomes"]["pfs_days"].tolist()[1] == 60
