@@ -151,9 +151,7 @@ SAMPLES = Table(
         "specimen": Column("text", "what was taken", values=("tumor", "blood", "normal", "other")),
         "site": Column("text", "anatomic site of the biopsy"),
         "batch": Column("text", "laboratory batch"),
-        "purity": Column(
-            "number", "share of tumor cells, by the pathologist or by DNA", low=0, high=1
-        ),
+        "purity": Column("number", "share of tumor cells, by the pathologist or by DNA", low=0, high=1),
         "callable_mb": Column(
             "number",
             "megabases of exome or panel in which a variant could be called; missing = not sequenced",
