@@ -78,6 +78,14 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
     assert f"Example: immunosarc {command}" in capsys.readouterr().out
 
 
+def test_help_keeps_the_names_of_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Square brackets are markup to the help writer: unescaped ones vanish."""
+    assert call("run", "--help") == 0
+    shown = capsys.readouterr().out
+    assert "[multiverse]" in shown
+    assert "[plan.multiverse]" in shown
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--version") == 0
     assert capsys.readouterr().out.strip() == ims.__version__

@@ -101,3 +101,23 @@ def test_ends_are_readable(lock: list[object], tmp_path: Path, capsys: pytest.Ca
     assert "lock the model on the genes that both cohorts have" in capsys.readouterr().err
     assert call("run", few, "--locked-model", tmp_path / "none.json", "--out", tmp_path / "v") == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_column_let_through(lock: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_csv(tmp_path / "a" / "clinical.tsv", sep="\t")
+    table.assign(mobile="no").to_csv(tmp_path / "a" / "clinical.tsv", sep="\t", index=False)
+    assert call(*lock) == 2
+    assert "column 'mobile' identifies a person" in capsys.readouterr().err
+    allowed = ("--allow-column", "mobile")
+    assert call(*lock, *allowed) == 0
+    for command in ("transport", "apply"):
+        asked = [
+            "predict",
+            command,
+            tmp_path / "cyt.json",
+            tmp_path / "a" / "cohort.toml",
+            "--out",
+            tmp_path / command,
+        ]
+        assert call(*asked) == 2
+        assert call(*asked, *allowed) == 0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from immunosarc.cli._app import DataRoot, Manifest, Out, Seed, command_app, progress
+from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, command_app, progress
 from immunosarc.cli._score import Assay
 
 __all__ = ["predict_app"]
@@ -47,16 +47,18 @@ def lock(
     data_root: DataRoot = None,
     assay: Assay = "rna",
     platform: _Platform = None,
+    allow_column: AllowColumn = None,
     seed: Seed = 0,
 ) -> None:
     """Lock a model of signatures chosen in advance, with its honest performance and its model card."""
     with progress("loading the cohorts"):
         import immunosarc as ims
 
-        cohort = ims.load_cohort(manifest, data_root=data_root)
+        cohort = ims.load_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         genes = [str(one) for one in cohort[assay].var_names]
         for other in shared_with or ():
-            theirs = set(map(str, ims.load_cohort(other, data_root=data_root)[assay].var_names))
+            against = ims.load_cohort(other, data_root=data_root, allow_columns=allow_column or ())
+            theirs = set(map(str, against[assay].var_names))
             genes = [one for one in genes if one in theirs]
         locked = ims.study.lock_signatures(
             cohort,
@@ -88,13 +90,14 @@ def transport(
     data_root: DataRoot = None,
     assay: Assay = "rna",
     platform: _Platform = None,
+    allow_column: AllowColumn = None,
 ) -> None:
     """Try a locked model on another cohort: whom it tells apart there, and whose risk comes true."""
     with progress("reading the model"):
         import immunosarc as ims
 
         locked = ims.models.read_model(model_file)
-        cohort = ims.load_cohort(manifest, data_root=data_root)
+        cohort = ims.load_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         found = ims.study.transport_to(locked, cohort, assay=assay, platform=platform)
         tables = {
             "transport": found.performance,
@@ -122,13 +125,14 @@ def apply_(
     data_root: DataRoot = None,
     assay: Assay = "rna",
     platform: _Platform = None,
+    allow_column: AllowColumn = None,
 ) -> None:
     """Predict new patients one by one by a locked model; another unit or platform is refused."""
     with progress("reading the model"):
         import immunosarc as ims
 
         locked = ims.models.read_model(model_file)
-        cohort = ims.load_cohort(manifest, data_root=data_root)
+        cohort = ims.load_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         table = ims.study.score_as_locked(locked, cohort, assay=assay)
         declared = platform or str(cohort[assay].uns["immunosarc"].get("platform", ""))
         told = locked.predict(

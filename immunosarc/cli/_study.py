@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Multiverse = Annotated[
     Path | None,
     typer.Option(
-        help="TOML file with a table [multiverse] (or [plan.multiverse]): one question along every declared path. "
-        "It becomes part of the plan, so that an earlier lock reads as a deviation."
+        help=r"TOML file with a table \[multiverse] (or \[plan.multiverse]): one question along every declared "
+        "path. It becomes part of the plan, so that an earlier lock reads as a deviation."
     ),
 ]
 

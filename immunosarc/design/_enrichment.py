@@ -127,8 +127,8 @@ def enrichment(
     Returns
     -------
     DataFrame
-        ``schema.NEXT_TRIAL``, one row per rule and p0. A rule whose shrunken rate does not exceed p0 keeps
-        its row and says so in ``status``.
+        ``schema.NEXT_TRIAL``, one row per rule and p0. A rule whose shrunken rate does not exceed p0, or that
+        selects nobody here, keeps its row and says so in ``status``.
 
     Raises
     ------
@@ -251,6 +251,8 @@ def _row(
         "source": belief.source,
     }
     trial, status = _trial(p0, rate, alpha, power, kind, n_max)
+    if not belief.n:  # what stands above is the prior alone; no trial is sized on it
+        trial, status = None, "it selects no patient with a known endpoint here: declare a rule that selects some"
     if trial is None:
         missing = dict.fromkeys(("n", "r", "screened", "screened_90", "alpha", "power", "assurance"), np.nan)
         return row | missing | {"status": status}

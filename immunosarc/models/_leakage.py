@@ -193,15 +193,22 @@ def _of_estimator(estimator: Any) -> Scorer:
     ) -> pd.Series:
         from sklearn.base import clone
 
-        fitted = clone(estimator).fit(
-            features.loc[list(train)].to_numpy(), outcome.loc[list(train), "event"].to_numpy(dtype=int)
-        )
+        there = features.loc[list(train)].notna().any()
+        if not there.all():
+            raise PlanError(
+                f"nobody trained on has {', '.join(there.index[~there])}; leave out what has no value."
+            )
+        known = outcome.loc[list(train), "event"].to_numpy(dtype=int)
         values = features.to_numpy()
-        told = (
-            fitted.decision_function(values)
-            if hasattr(fitted, "decision_function")
-            else fitted.predict_proba(values)[:, 1]
-        )
+        try:
+            fitted = clone(estimator).fit(features.loc[list(train)].to_numpy(), known)
+            by_rank = hasattr(fitted, "decision_function")
+            told = fitted.decision_function(values) if by_rank else fitted.predict_proba(values)[:, 1]
+        except ValueError as why:
+            raise PlanError(
+                f"the pipeline stops: {str(why).splitlines()[0]} It must take the table as it is; missing values "
+                "need an imputer inside the pipeline."
+            ) from why
         return pd.Series(told, index=features.index)
 
     return scores

@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from immunosarc import schema, stats
 from immunosarc.features import SCORING
 
-__all__ = ["Finding", "Split", "feature_names", "static_findings"]
+__all__ = ["Finding", "Split", "feature_names", "relative_features", "static_findings"]
 
 Floats = NDArray[np.float64]
 Split = tuple[Sequence[str], Sequence[str]]
@@ -125,17 +125,23 @@ def _standardized(values: Floats) -> bool:
     return bool(scaled or ranked)
 
 
+def relative_features(table: pd.DataFrame) -> list[str]:
+    """Name the features that were scored by a method whose scores change when other patients join, and how."""
+    said = table.attrs.get("scoring", {})
+    relative = {name for name in SCORING if not SCORING[name].single_sample}
+    return [
+        f"{name} ({said[name]})"
+        for name in feature_names(table)
+        if relative & set(re.findall(r"\w+", str(said.get(name, ""))))
+    ]
+
+
 def _cohort_relative(table: pd.DataFrame) -> Finding:
     """Scores that change when other patients join."""
     check, said = "cohort_relative_scores", table.attrs.get("scoring", {})
     if not said:
         return Finding(check, "static", status="the table does not say how its features were scored")
-    relative = {name for name in SCORING if not SCORING[name].single_sample}
-    found = [
-        f"{name} ({said[name]})"
-        for name in feature_names(table)
-        if relative & set(re.findall(r"\w+", str(said.get(name, ""))))
-    ]
+    found = relative_features(table)
     words = (
         "scores that depend on the other patients: {names}. Score with a single-sample method such as singscore."
     )

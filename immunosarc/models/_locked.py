@@ -18,6 +18,7 @@ from immunosarc.models._cross_validate import model_for
 from immunosarc.models._cross_validate_pipeline import Fitted, Recipe, fit_tuned, patients_of
 from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._landmark import endpoint_named
+from immunosarc.models._leakage_static import relative_features
 from immunosarc.models._locked_record import LockedFeature, LockedModel, content_hash
 
 __all__ = ["lock_model", "read_model", "write_model"]
@@ -88,7 +89,7 @@ def lock_model(
     ------
     PlanError
         Nothing to fit, a penalty that left no feature, covariates in words, text left out, an unknown unit
-        or platform, or ``honest`` of another model.
+        or platform, scores relative to the cohort, or ``honest`` of another model.
     UnknownNameError
         Unknown endpoint or model.
     ImmortalTimeError
@@ -280,6 +281,10 @@ def _check_words(table: pd.DataFrame, words: dict[str, str], unit: str, platform
         problems.append(f"platform must be one of {', '.join(schema.PLATFORMS)}, not {platform!r}")
     if not unit:
         problems.append("unit is empty: name the unit that the features were scored from")
+    problems += [
+        f"{one} depends on the other patients, a new one would change it: score with a single-sample method"
+        for one in relative_features(table)
+    ]
     raise_together(PlanError, "the model to lock", problems)
 
 

@@ -20,7 +20,9 @@ _LIMIT = 2.5
 _SMALLEST = 4.0
 
 
-def heatmap(scores: pd.DataFrame, tracks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def heatmap(
+    scores: pd.DataFrame, tracks: pd.DataFrame, *, noun: str = "signature", ax: Axes | None = None
+) -> Axes:
     """Draw signatures by samples, with what is known of each sample above.
 
     Each signature is scaled to mean 0 and standard deviation 1 over the samples shown, for display
@@ -33,6 +35,8 @@ def heatmap(scores: pd.DataFrame, tracks: pd.DataFrame, *, ax: Axes | None = Non
         numbers are no features.
     tracks : DataFrame
         Index ``sample_id``; one clinical track per column, text.
+    noun : str
+        What a row is called, such as "cell type".
     ax : Axes, optional
         Where to draw; pyplot's current Axes when absent.
 
@@ -53,7 +57,7 @@ def heatmap(scores: pd.DataFrame, tracks: pd.DataFrame, *, ax: Axes | None = Non
     patients = f" of {counted(scores['patient_id'].nunique(), 'patient')}" if "patient_id" in scores else ""
     titled(
         ax,
-        f"{counted(len(features), 'signature')}, n = {counted(len(scores), 'sample')}{patients}",
+        f"{counted(len(features), noun)}, n = {counted(len(scores), 'sample')}{patients}",
         scores,
         tracks,
     )
@@ -65,7 +69,7 @@ def heatmap(scores: pd.DataFrame, tracks: pd.DataFrame, *, ax: Axes | None = Non
     thick = max(1.0, len(features) / 45)
     heights = draw_tracks(ax, clinical, thick=thick)
     _labels(ax, scores, features, clinical=clinical, heights=heights, thick=thick)
-    _keys(ax, clinical, missing=bool(np.isnan(matrix).any()))
+    _keys(ax, clinical, noun=noun, missing=bool(np.isnan(matrix).any()))
     return ax
 
 
@@ -124,7 +128,7 @@ def _labels(
     ax.spines[:].set_visible(False)
 
 
-def _keys(ax: Axes, clinical: list[Track], *, missing: bool) -> None:
+def _keys(ax: Axes, clinical: list[Track], *, noun: str, missing: bool) -> None:
     """Place the color bar and one legend per track in a column at the right."""
     box = ax.get_window_extent()
     width, height = (side / ax.figure.dpi * 72 for side in (box.width, box.height))
@@ -132,7 +136,7 @@ def _keys(ax: Axes, clinical: list[Track], *, missing: bool) -> None:
     bar = ax.inset_axes((left, 1 - 10 / height, 90 / width, 10 / height))
     ax.figure.colorbar(ax.images[0], cax=bar, orientation="horizontal", extend="both", ticks=[-2, 0, 2])
     bar.tick_params(labelsize=7.5)
-    bar.set_title("z-score within signature", fontsize=7.5, loc="left")
+    bar.set_title(f"z-score within {noun}", fontsize=7.5, loc="left")
     absent = [("", {"no score": BLANK})] if missing else []
     keys = absent + [(spelled(one.name), one.styles) for one in clinical]
     draw_keys(ax, keys, left=left - 4 / width, below=34.0)

@@ -45,7 +45,8 @@ def next_trial(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if rows.empty:
         titled(ax, "The next trial", table)
         return say_why(ax, "no rule of selection")
-    titled(ax, f"The next trial: {_measured(rows)} in the selected", table, above=16)
+    here = f"n = {rows['n_here'].max():.0f} here"
+    titled(ax, f"The next trial: {_measured(rows)} in the selected, {here}", table, above=16)
     styles = category_styles([f"{rate:g}" for rate in rows["p0"]])
     font = fitted_font(ax, len(rows) + 1)
     for place, row in rows.iterrows():

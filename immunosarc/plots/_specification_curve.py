@@ -24,7 +24,7 @@ def specification_curve(paths: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     The height is z, positive where higher is better for the patient, so that odds and hazard ratios share an
     axis. Under the curve a mark stands for each choice that a path makes, where paths differ in it. No path has a
-    p of its own: the joint one is in the title, with the number of paths.
+    p of its own: the joint one is in the title, with the number of paths and of patients.
 
     Parameters
     ----------
@@ -50,7 +50,9 @@ def specification_curve(paths: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         titled(ax, "No path", paths)
         return say_why(ax, "no path has an effect")
     total = f"{len(table)} paths" if len(rows) == len(table) else f"{len(rows)} of {len(table)} paths"
-    titled(ax, f"{plain(rows['signature'].iloc[0])}: {total}, joint p {p_text(rows['p_joint'].iloc[0])}", paths)
+    size = " to ".join(dict.fromkeys(f"{n:.0f}" for n in (rows["n"].min(), rows["n"].max())))
+    said = f"{total}, n = {size}, joint p {p_text(rows['p_joint'].iloc[0])}"
+    titled(ax, f"{plain(rows['signature'].iloc[0])}: {said}", paths)
     _curve(ax, rows)
     _choices(ax, rows, table)
     if not rows["primary"].any():
@@ -70,7 +72,7 @@ def _curve(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_xlim(-0.7, len(rows) - 0.3)
     ax.set_xticks([])
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=7.5, loc="upper left")
+    ax.legend(frameon=False, fontsize=7.5, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def _choices(ax: Axes, rows: pd.DataFrame, declared: pd.DataFrame) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from immunosarc import __version__
 from immunosarc.report._figures import Drawing
@@ -66,6 +67,7 @@ def page_of(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     shown: dict[FigureOrder, tuple[Markup, str]] = {}
     for name, _, order in ordered(parts):
         if name in drawings:
@@ -79,3 +81,8 @@ def page_of(
         tables=[(name, len(table), MEANINGS.get(name, "")) for name, table in tables.items()],
         beside=beside,
     )
+
+
+def _breakable(text: str) -> Markup:
+    """Escape a cell and let a long name break after a slash or underscore: never inside a word."""
+    return Markup(re.sub(r"([/_])(?=\w)", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped just before

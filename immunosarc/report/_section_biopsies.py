@@ -237,9 +237,12 @@ def _biopsied(study: Study) -> Iterator[Block]:
     lowest = table["p_maxt"].min()
     words = (
         f"All of this speaks of patients who were biopsied twice. Before treatment, {sizes} a later biopsy "
-        f"were compared in {len(table)} features; the smallest p maxT is {plots.p_text(lowest)}. With so few "
-        "without a biopsy, no difference seen is no proof that there is none."
+        f"were compared in {len(table)} features; the smallest p maxT is {plots.p_text(lowest)}. "
     )
+    if lowest < study.plan.alpha:
+        words += "They differ: what the second biopsies show may not hold for the patients without one."
+    else:
+        words += "With so few without a biopsy, no difference seen is no proof that there is none."
     shown = table.sort_values(["p_maxt", "p_value"], kind="stable", na_position="last").head(8)
     rows = [
         [

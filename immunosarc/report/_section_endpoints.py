@@ -60,7 +60,7 @@ def _summary(study: Study) -> Grid:
             plots.endpoint_label(str(row["measure"])),
             str(row["stratum"]),
             str(row["population"]),
-            count(row["n_events"]),
+            _with_it(row),
             count(row["n"]),
             _estimate(row),
             str(row["method"]),
@@ -73,6 +73,12 @@ def _summary(study: Study) -> Grid:
     head = ["Endpoint", "Stratum", "Population", "With it", "of n", "Estimate [interval]", "Method"]
     head += ["Compared with", "One-sided p", "Status"]
     return Grid("Endpoint summary", head, rows, frozenset({3, 4, 5, 7, 8}))
+
+
+def _with_it(row: pd.Series) -> str:
+    """Patients with the endpoint; of a Kaplan-Meier curve the events, which are those *without* it."""
+    events = count(row["n_events"])
+    return f"{events} events" if str(row["method"]).startswith("Kaplan-Meier") and row["n"] > 0 else events
 
 
 def _estimate(row: pd.Series) -> str:

@@ -55,10 +55,10 @@ def _explained(study: Study) -> Iterator[Block]:
         return
     flagged = table["flagged"].astype(bool)
     words = (
-        f"{int(flagged.sum())} of {len(table)} features differ between histologies (p at most "
-        f"{plots.alpha_text(study.plan.alpha)}, of each feature alone), and less than half of what association "
-        "they have is left within histologies: these data cannot tell such a feature from histology. The flag is "
-        "no finding: most flagged features go with nothing at all, and small histologies show little."
+        f"{int(flagged.sum())} of {len(table)} features (each timepoint on its own) differ between histologies "
+        f"(p at most {plots.alpha_text(study.plan.alpha)}, of each feature alone), and less than half of what "
+        "association they have is left within histologies: these data cannot tell such a feature from histology. "
+        "The flag is no finding: most flagged features go with nothing at all, and small histologies show little."
     )
     shown = table.assign(_flag=~flagged).sort_values(["_flag", "p_value"], kind="stable").head(_SHOWN)
     rows = [

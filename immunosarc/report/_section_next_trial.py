@@ -70,7 +70,7 @@ def _grid(table: pd.DataFrame) -> Grid:
             str(row["rule"]),
             f"{100 * row['p0']:.1f}%",
             f"{count(row['responders_here'])}/{count(row['n_here'])}",
-            plots.percent_text(row["prevalence"], row["prevalence_low"], row["prevalence_high"]),
+            _prevalence(row),
             plots.percent_text(row["rate"], row["rate_low"], row["rate_high"]),
             str(row["source"]),
             count(row["n"]),
@@ -87,6 +87,13 @@ def _grid(table: pd.DataFrame) -> Grid:
     head += ["Success above", "Screened (90% sure)", "Type I", "Power", "Assurance", "Remark"]
     note = "Published effects enter as contrasts widened by what trials differ in; their rates are never used."
     return Grid("Candidate trials", head, rows, frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11}), note)
+
+
+def _prevalence(row: pd.Series) -> str:
+    """Return the share whom the rule selects; of all patients there is nothing to estimate."""
+    if row["prevalence_low"] == 1.0:
+        return "100%"
+    return plots.percent_text(row["prevalence"], row["prevalence_low"], row["prevalence_high"])
 
 
 def _share(value: float) -> str:

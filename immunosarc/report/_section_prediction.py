@@ -114,7 +114,8 @@ def _figures(study: Study) -> Iterator[FigureOrder]:
     if len(groups):
         yield _drawn("calibration", groups, "Predicted and observed shares by thirds of the left-out risk.")
     if len(decisions):
-        words = "Net benefit of treating by the left-out predictions, beside treating everybody and nobody."
+        n = f" ({count(groups['n'].sum())} patients)" if len(groups) else ""
+        words = f"Net benefit of treating by the left-out predictions{n}, beside treating everybody and nobody."
         yield _drawn("decision_curve", decisions, words)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from immunosarc import catalog, plots
 from immunosarc.report._section import Block, FigureOrder, Grid, Part, Section, Text, cell, count
@@ -141,7 +142,11 @@ def _cells(study: Study) -> Iterator[Part]:
         "shown, for display only."
     )
     size = (8.2, 0.22 * wide.shape[1] + 1.8)
-    figure = FigureOrder("cells", caption, size, lambda ax: plots.heatmap(scores, tracks, ax=ax), key="cells")
+
+    def hand(ax: Axes) -> Axes:
+        return plots.heatmap(scores, tracks, noun="cell type", ax=ax)
+
+    figure = FigureOrder("cells", caption, size, hand, key="cells")
     lost = used.loc[used["status"] != "ok", ["cell_type", "status"]].drop_duplicates()
     missing = [Text(f"{row['cell_type']}: {row['status']}.", tone="note") for _, row in lost.iterrows()]
     yield Part("Cell types", (Text(words), figure, *missing))

@@ -46,6 +46,16 @@ def test_published_patients_count_as_patients(trial):
     assert found.loc["hot", "rate"] == pytest.approx(a / (a + b), abs=1e-12)
 
 
+def test_no_trial_is_sized_for_a_rule_that_selects_nobody(trial):
+    rules, response = trial
+    unseen = response.where(~rules["hot"])  # of the ten whom it selects no response is known
+    for selected, known in ((rules.assign(none=False), response), (rules.assign(none=rules["hot"]), unseen)):
+        found = design.enrichment(selected, known, p0=0.05).set_index("rule")
+        assert "selects no patient" in found.loc["none", "status"]
+        assert found.loc["none", ["n", "r", "screened", "power", "assurance"]].isna().all()
+        assert found.loc["all patients", "status"] == "ok"
+
+
 def test_the_historical_control_decides(trial):
     found = design.enrichment(*trial, p0=[0.336, 0.434, 0.60]).set_index(["rule", "p0"])
     low, high = found.loc[("hot", 0.336)], found.loc[("hot", 0.434)]

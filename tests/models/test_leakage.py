@@ -324,3 +324,13 @@ def test_what_cannot_be_audited_is_refused(trial):
         audit_leakage("ridge_logistic", table, outcomes, splits=[(["Z9"], ["P00"])], **QUICK)
     with pytest.raises(PlanError, match="n_shuffles must be at least 5"):
         audit_leakage("ridge_logistic", table, outcomes, endpoint="objective_response", n_shuffles=1)
+
+
+def test_a_pipeline_that_cannot_take_the_table_says_what_it_needs():
+    bare = make_pipeline(StandardScaler(), LogisticRegression())
+    table, outcomes = _trial()
+    with pytest.raises(PlanError, match=r"NaN.*need an imputer inside the pipeline"):
+        audit_leakage(bare, table, outcomes, **QUICK)
+    empty, outcomes = _trial(missing=False)
+    with pytest.raises(PlanError, match="nobody trained on has f3; leave out"):
+        audit_leakage(bare, empty.assign(f3=np.nan), outcomes, **QUICK)

@@ -259,3 +259,11 @@ def test_a_file_of_before_reads_with_the_same_hash():
         *("name", "endpoint", "model", "timepoint", "unit", "platform", "intended_use", "reference_hash"),
         *("intercept", "features", "training"),
     }
+
+
+@pytest.mark.parametrize("method", ["mean_z", "gsva", "ssgsea_normalized"])
+def test_a_score_that_changes_when_others_join_is_not_locked(method):
+    table, outcomes = _trial()
+    table.attrs = table.attrs | {"scoring": table.attrs["scoring"] | {"emt": f"{method}(log2_tpm)"}}
+    with pytest.raises(PlanError, match=rf"emt \({method}\(log2_tpm\)\) depends on the other patients"):
+        lock_model(table, outcomes, endpoint="objective_response", **WORDS)

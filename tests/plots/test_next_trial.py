@@ -38,6 +38,7 @@ def test_every_rule_has_its_rate_its_bar_and_its_numbers(candidates: pd.DataFram
     for row in candidates.itertuples():
         shown = row.status if np.isnan(row.n) else f"{row.screened:.0f}"
         assert shown in words
+    assert ax.get_title(loc="left").endswith("in the selected, n = 30 here")
     assert [t.get_text() for t in ax.get_yticklabels()][1].startswith(" _a\\$b\\$")
 
 

@@ -67,6 +67,13 @@ def test_legends_name_every_category_and_count(ax):
     assert ax.get_title(loc="left") == "3 signatures, n = 4 samples of 3 patients"
 
 
+def test_rows_are_called_what_they_are(ax):
+    plots.heatmap(SCORES, TRACKS, noun="cell type", ax=ax)
+    assert ax.get_title(loc="left") == "3 cell types, n = 4 samples of 3 patients"
+    bars = [child.get_title(loc="left") for child in ax.child_axes]
+    assert bars == ["z-score within cell type"]
+
+
 def test_legends_are_part_of_the_figure(ax):
     """What the layout does not know is cut off when the figure is saved."""
     plots.heatmap(SCORES, TRACKS.assign(histology="a histology with a very long name indeed"), ax=ax)

@@ -19,7 +19,7 @@ from immunosarc.report._section_answer import answer
 from immunosarc.report._section_association import build as association_section
 from tests.report.conftest import build
 
-VOID = {"meta", "br", "link", "img", "input", "hr", "col"}
+VOID = {"meta", "br", "link", "img", "input", "hr", "col", "wbr"}
 CONDITION = "conditional on having an on-treatment sample"
 
 
@@ -90,7 +90,7 @@ def reader(html):
 
 def _shown(html):
     """The words of the page, outside its figures and its style."""
-    bare = re.sub(r"<svg.*?</svg>|<style.*?</style>", " ", html, flags=re.DOTALL)
+    bare = re.sub(r"<svg.*?</svg>|<style.*?</style>", " ", html.replace("<wbr>", ""), flags=re.DOTALL)
     return re.sub(r"\s+", " ", " ".join(read(bare).text))
 
 
@@ -149,6 +149,13 @@ def test_hostile_names_stay_text(study):
     assert "img" not in found.tags
     assert all(re.fullmatch(r"[a-z0-9_]+", name) for name in drawings)
     assert len(found.ids) == len(set(found.ids))
+
+
+def test_long_names_break_after_a_slash_or_underscore_and_nowhere_else(html):
+    assert "pre/<wbr>objective_<wbr>response/<wbr>mann_<wbr>whitney" in html
+    assert not re.findall(r"[^/_]<wbr>|<wbr>\W|\d/<wbr>\d", html)  # a count such as 10/30 stays whole
+    cells = re.search(r"\ntd \{[^}]*\}|th, td \{[^}]*\}", html).group()
+    assert "anywhere" not in cells  # would squeeze a column to single letters
 
 
 def test_sections_in_order(html):

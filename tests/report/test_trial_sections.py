@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 import immunosarc as ims
-from immunosarc.report import _section_definitions, _section_resistance, _section_safety
+from immunosarc.report import (
+    _section_biopsies,
+    _section_definitions,
+    _section_endpoints,
+    _section_resistance,
+    _section_safety,
+)
 from immunosarc.report._section import Grid, Part, Section, Text
 from immunosarc.study import Plan, plan_for, trial_tables
 from tests.report.conftest import StandIn
@@ -109,3 +115,22 @@ def test_safety_says_the_published_rates_and_the_doses(trial: StandIn) -> None:
     assert doses["doxorubicin"][3:5] == ["450 (75 to 450)", "mg/m2"]
     # every second cycle is as planned: the interval of each drug counts
     assert doses["zalifrelimab"][5] == "1.00 (1.00 to 1.00)"
+
+
+def test_a_kaplan_meier_row_counts_events_and_says_so(trial: StandIn) -> None:
+    tables = {"summary": ims.endpoints.summarize(trial["outcomes"], by=trial.cohort.patients["schedule_stage"])}
+    study = StandIn(cohort=trial.cohort, plan=trial.plan, tables=MappingProxyType(tables))
+    (grid,) = [block for block in _section_endpoints.build(study).blocks if isinstance(block, Grid)]
+    whole = {row[0]: row for row in grid.rows if row[1] == "all"}
+    assert whole["Progression-free at 6 months"][3:6] == ["13", "28", "46.4% [27.5, 66.1]"]
+    # 15 of 33 had progressed or died by day 183: the share free of it is 47.6%
+    assert whole["Progression-free at 6 months, Kaplan-Meier"][3:5] == ["15 events", "33"]
+
+
+@pytest.mark.parametrize(("p_maxt", "says"), [(0.2, "no proof that there is none"), (0.02, "They differ")])
+def test_patients_without_a_second_biopsy_differ_or_may_differ(p_maxt: float, says: str, trial: StandIn) -> None:
+    row = {"feature": "cyt", "n_with": 20, "n_without": 9, "auc": 0.8, "conf_low": 0.6, "conf_high": 0.9}
+    row |= {"p_value": p_maxt / 2, "p_maxt": p_maxt, "status": "ok"}
+    study = StandIn(cohort=trial.cohort, tables=MappingProxyType({"biopsied": pd.DataFrame([row])}))
+    (part,) = _section_biopsies.build(study).blocks
+    assert says in part.blocks[0].text

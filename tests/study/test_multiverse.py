@@ -105,6 +105,8 @@ def test_what_is_no_declared_grid_is_refused(cohort: ims.Cohort) -> None:
 def test_the_curve_shows_each_path_and_marks_the_primary_one(found: pd.DataFrame) -> None:
     ax = specification_curve(found, ax=Figure().add_subplot())
     lines = {line.get_label(): line for line in ax.lines}
+    sizes = [f"{size:.0f}" for size in (found["n"].min(), found["n"].max())]
+    assert f"n = {' to '.join(dict.fromkeys(sizes))}, joint p" in ax.get_title(loc="left")
     assert len(lines["path"].get_ydata()) == 7
     primary = found.loc[found["primary"].astype(bool), "z"].iloc[0]
     assert lines["declared primary path"].get_ydata().tolist() == [primary]
