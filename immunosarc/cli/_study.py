@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, SuppressBelow, command_app, progress
+from immunosarc.cli._app import (
+    AllowColumn,
+    DataRoot,
+    Jobs,
+    Manifest,
+    Out,
+    Scheduler,
+    Seed,
+    SuppressBelow,
+    command_app,
+    progress,
+)
 from immunosarc.cli._plan_file import plan_part, plan_with
 from immunosarc.errors import ImmunosarcError
 
 if TYPE_CHECKING:
-    from immunosarc.cohort import Cohort
-    from immunosarc.study import Plan
+    from immunosarc.study import Study
 
 Multiverse = Annotated[
     Path | None,
@@ -34,7 +44,7 @@ def demo(
     with progress("simulating the trial"):
         import immunosarc as ims
 
-        _main_job(ims.simulate_cohort(seed=seed), out, seed)
+        _written(ims.run(ims.simulate_cohort(seed=seed), seed=seed), out)
 
 
 @command_app.command(
@@ -48,6 +58,8 @@ def run(
     allow_column: AllowColumn = None,
     suppress_below: SuppressBelow = None,
     multiverse: Multiverse = None,
+    jobs: Jobs = 1,
+    scheduler: Scheduler = None,
 ) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
@@ -55,15 +67,14 @@ def run(
 
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         plan = None if multiverse is None else plan_with(cohort, multiverse=plan_part(multiverse, "multiverse"))
-        _main_job(cohort, out, seed, plan=plan, suppress_below=suppress_below)
+        study = ims.run(cohort, plan, seed=seed, jobs=jobs, scheduler=scheduler)
+        _written(study, out, suppress_below=suppress_below)
 
 
-def _main_job(
-    cohort: Cohort, out: Path, seed: int, *, plan: Plan | None = None, suppress_below: int | None = None
-) -> None:
+def _written(study: Study, out: Path, *, suppress_below: int | None = None) -> None:
     import immunosarc as ims
 
-    folder = ims.report.write(ims.run(cohort, plan, seed=seed), out, suppress_below=suppress_below)
+    folder = ims.report.write(study, out, suppress_below=suppress_below)
     typer.echo(f"{folder / ('report.html' if suppress_below is None else 'tables')}")
 
 

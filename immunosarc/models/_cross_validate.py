@@ -11,7 +11,7 @@ from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
 from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_set
-from immunosarc.models._cross_validate_bootstrap import bootstrapped, cross_validated
+from immunosarc.models._cross_validate_bootstrap import Redone, bootstrapped, one_round
 from immunosarc.models._cross_validate_measures import (
     calibration_rows,
     decision_curve,
@@ -22,6 +22,7 @@ from immunosarc.models._cross_validate_measures import (
 from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, fit_tuned
 from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._landmark import endpoint_named
+from immunosarc.workers import Workers
 
 __all__ = ["checked_settings", "cross_validate", "model_for", "patients_of"]
 
@@ -43,6 +44,7 @@ def cross_validate(
     min_events_per_parameter: float = 10.0,
     level: float = 0.95,
     seed: int = 0,
+    hands: Workers | None = None,
 ) -> Prediction:
     """How well all features together would predict patients that the model has never seen.
 
@@ -87,6 +89,8 @@ def cross_validate(
         Of the intervals.
     seed : int
         Same seed, same numbers.
+    hands : Workers, optional
+        From :func:`immunosarc.workers.workers`; this process unless given. The numbers are the same.
 
     Returns
     -------
@@ -133,11 +137,10 @@ def cross_validate(
         nothing = np.full(len(data.event), np.nan)
         return _record(gate, data, [], found, nothing, head=head, simulated=simulated)
     recipe = Recipe(name, n_select, found.covariates.shape[1], n_folds)
-    rounds = [
-        cross_validated(recipe, data, n_folds, np.random.default_rng([seed, 0, i])) for i in range(n_repeats)
-    ]
+    repeats = (Redone(recipe, data, n_folds, (seed, 0, i)) for i in range(n_repeats))
+    rounds = list((hands or Workers()).map(one_round, repeats))
     linear = fit_tuned(recipe, data, np.random.default_rng([seed, 2])).linear(data.x)[0]
-    boots = bootstrapped(recipe, data, n_folds, n_bootstrap=n_bootstrap, seed=seed)
+    boots = bootstrapped(recipe, data, n_folds, n_bootstrap=n_bootstrap, seed=seed, hands=hands)
     left_out = np.array([one for _, one in rounds])
     predicted = (special.expit(left_out) if data.time is None else left_out).mean(axis=0)
     how = f"mean over test folds, {n_repeats} x {n_folds} nested folds"

@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from immunosarc import __version__, endpoints, features, models, schema
+from immunosarc import __version__, endpoints, features, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._agreement import agreement_tables
+from immunosarc.study._asked import asked
 from immunosarc.study._associations import associations_of, families_of, measured_features
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._cards import card_table
+from immunosarc.study._changes import change_tables
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
@@ -26,10 +28,11 @@ from immunosarc.study._multiverse import multiverse_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._profile import profile_tables
-from immunosarc.study._scores import PanelScores, score_panels, score_tables
+from immunosarc.study._scores import score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
 from immunosarc.study._trial import trial_tables
+from immunosarc.workers import Workers, workers
 
 __all__ = ["run"]
 
@@ -37,7 +40,15 @@ _log = logging.getLogger("immunosarc")
 _STATED = ("numpy", "scipy", "pandas", "anndata", "matplotlib")
 
 
-def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: int = 0) -> Study:
+def run(
+    cohort: Cohort,
+    plan: Plan | Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    client: Any = None,
+) -> Study:
     """Do everything that the plan declares, and nothing else.
 
     Parameters
@@ -48,6 +59,13 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
         The cohort's own plan unless given; the default plan if it has none.
     seed : int
         For the permutations. The same cohort, plan and seed give identical tables.
+    jobs : int
+        Processes on this machine that share the work; 1 is this one alone. The tables are the same to the bit,
+        here and with the two that follow; a script then needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a running dask scheduler, ``tcp://host:8786``.
+    client : distributed.Client, optional
+        A client of a cluster that is yours; it is left open.
 
     Returns
     -------
@@ -64,6 +82,8 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     ------
     PlanError
         When the plan names something that does not exist.
+    ImmunosarcError
+        When more than one of ``jobs``, ``scheduler`` and ``client`` is given, or nobody answers there.
 
     Examples
     --------
@@ -73,6 +93,11 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     'exploratory'
     """
     chosen = plan_for(cohort, plan)
+    with workers(jobs=jobs, scheduler=scheduler, client=client) as hands:
+        return _run(cohort, chosen, seed, hands)
+
+
+def _run(cohort: Cohort, chosen: Plan, seed: int, hands: Workers) -> Study:
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
     outcomes = endpoints.derive(
@@ -94,15 +119,16 @@ def run(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None, *, seed: i
     tables |= profile_tables(tumor, chosen, seed)
     measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
-    tables["associations"] = stamp_rows(associations_of(cohort, chosen, outcomes, measured, seed), chosen, stamp)
-    tables["detectability"] = card_table(cohort, chosen, outcomes, measured, seed)
+    questions = list(asked(cohort, chosen, outcomes, measured, seed))
+    tables["associations"] = stamp_rows(associations_of(questions, hands), chosen, stamp)
+    tables["detectability"] = card_table(questions, hands)
     tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
     tables |= agreement_tables(chosen, outcomes, measured, seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
-    tables |= _changes(tumor, chosen, outcomes, scored, seed)
+    tables |= change_tables(tumor, chosen, outcomes, scored, seed=seed, hands=hands)
     tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
-    tables |= multiverse_tables(analyzed, chosen, seed)
+    tables |= multiverse_tables(analyzed, chosen, seed, hands)
     tables["ledger"] = ledger(tables, chosen)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
@@ -141,40 +167,6 @@ def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFram
         for panels in measured.values()
         for assay, panel in {assay: panel for panel, assay in reversed(read.items())}.items()
     ]
-
-
-def _changes(
-    cohort: Cohort,
-    plan: Plan,
-    outcomes: pd.DataFrame,
-    scored: Mapping[str, PanelScores],
-    seed: int,
-) -> dict[str, pd.DataFrame]:
-    both = {plan.before, plan.after} <= set(cohort.samples["timepoint"])
-    if not (both and scored):
-        return {"paired": schema.PAIRED.empty(), "changes": schema.CHANGE.empty()}
-    when = {"before": plan.before, "after": plan.after}
-    _log.info("change from %s to %s", plan.before, plan.after)
-    paired = [models.pair_timepoints(cohort, part.scores, outcomes, **when) for part in scored.values()]
-    changes = [
-        models.compare_timepoints(
-            cohort,
-            part.scores,
-            outcomes,
-            **when,
-            panel=panel,
-            alpha=plan.alpha,
-            n_permutations=plan.n_permutations,
-            seed=seed,
-        )
-        for panel, part in scored.items()
-    ]
-    return {
-        "paired": pd.concat(paired, ignore_index=True).drop_duplicates(
-            ["patient_id", "feature"], ignore_index=True
-        ),
-        "changes": pd.concat(changes, ignore_index=True),
-    }
 
 
 def _provenance(cohort: Cohort, plan: Plan, seed: int) -> dict[str, Any]:
