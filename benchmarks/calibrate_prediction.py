@@ -137,7 +137,8 @@ def main() -> None:
         f"Cohorts in which the first of three features says something; {N_BOOTSTRAP} bootstraps of the whole",
         f"pipeline per cohort, the truth from {N_NEW:,} new patients. *Worth* is what the models of all cohorts",
         "reach there on average; an interval of 95% should hold it in 95 of 100 cohorts, and may hold the worth",
-        "of the cohort's own model less often, since that varies from cohort to cohort.",
+        "of the cohort's own model less often, since that varies from cohort to cohort. In small cohorts it is",
+        "wider than it need be: a bootstrap sample holds fewer different patients, so its estimate scatters more.",
         "",
         "| setting | worth | mean estimate | holds the worth | holds that of its own model | error at .95 "
         "| mean width | cohorts |",

@@ -1,9 +1,14 @@
 # Cox models of one feature each by survival's bare fitting function, without formulas or model frames.
-# Reads a folder with x.csv (one column per feature), time.csv, event.csv; writes coefficients, prints CPU seconds.
+# Arguments: a folder, patients, features. Reads doubles from x.bin (feature by feature), time.bin and event.bin
+# there; writes coefficients.bin, prints CPU seconds.
 library(survival)
-folder <- commandArgs(trailingOnly = TRUE)[1]
-x <- as.matrix(read.csv(file.path(folder, "x.csv"), header = FALSE))
-y <- Surv(scan(file.path(folder, "time.csv"), quiet = TRUE), scan(file.path(folder, "event.csv"), quiet = TRUE))
+given <- commandArgs(trailingOnly = TRUE)
+folder <- given[1]
+n <- as.integer(given[2])
+m <- as.integer(given[3])
+doubles <- function(name, size) readBin(file.path(folder, name), "double", size)
+x <- matrix(doubles("x.bin", n * m), nrow = n)
+y <- Surv(doubles("time.bin", n), doubles("event.bin", n))
 control <- coxph.control()
 rows <- as.character(seq_len(nrow(x)))
 fit <- function(j) {
@@ -17,5 +22,5 @@ for (again in 1:3) {
   found <- vapply(seq_len(ncol(x)), fit, numeric(1))
   spent <- min(spent, sum((proc.time() - start)[1:2]))
 }
-write(format(found, digits = 17), file.path(folder, "coefficients.csv"), ncolumns = 1)
+writeBin(found, file.path(folder, "coefficients.bin"))
 cat(spent, "\n")

@@ -25,6 +25,8 @@ SCRIPTS = (
     ("Scores", "features_speed.py --growth"),
     ("Cells", "cells_speed.py"),
     ("Cells, half a million", "cells_speed.py --cells 500000 --alone"),
+    ("Cells of images, a million", "imaging_speed.py"),
+    ("Receptors", "repertoire_speed.py"),
     ("Loading", "loaders_speed.py"),
     ("Endpoints", "endpoints_speed.py"),
 )

@@ -79,7 +79,7 @@ def write_cells(path: Path, n_cells: int) -> None:
             ends.append(stored + np.cumsum(np.bincount(row, minlength=here)))
         matrix.create_dataset("indptr", data=np.concatenate(ends))
         sample = pd.Categorical.from_codes(
-            rng.integers(0, N_SAMPLES, n_cells), [f"S{i}" for i in range(N_SAMPLES)]
+            np.sort(rng.integers(0, N_SAMPLES, n_cells)), [f"S{i}" for i in range(N_SAMPLES)]
         )
         obs = pd.DataFrame({"sample_id": sample}, index=[f"c{i}" for i in range(n_cells)])
         write_elem(file, "obs", obs)

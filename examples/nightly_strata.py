@@ -3,8 +3,8 @@
     python examples/nightly_strata.py hot.toml inbox/ strata/
 
 ``inbox`` holds one manifest (TOML) per batch of patients; a rule file comes from immunosarc.design.stratify.
-One batch that cannot be read does not stop the others. Exit 0 when all is well; 1 when a batch failed, or
-when a sample that had a stratum would get another one: then nothing is overwritten.
+One batch that cannot be read does not stop the others. Exit 0 when all is well; 1 when there is no batch, when
+one failed, or when a sample that had a stratum would get another one: then nothing is overwritten.
 """
 
 from __future__ import annotations
@@ -30,9 +30,17 @@ def changed_samples(old: Path, new: pd.DataFrame) -> list[str]:
 
 def main(rule_file: str, inbox: str, out: str) -> int:
     """Assign all batches; return the exit code."""
-    rule = ims.design.read_rule(rule_file)
+    try:
+        rule = ims.design.read_rule(rule_file)
+    except ImmunosarcError as problem:
+        print(f"{rule_file}: {problem}", file=sys.stderr)
+        return 1
+    batches = sorted(Path(inbox).glob("*.toml"))
+    if not batches:
+        print(f"{inbox}: no manifest (*.toml) in it; is this the right folder?", file=sys.stderr)
+        return 1
     failed = False
-    for manifest in sorted(Path(inbox).glob("*.toml")):
+    for manifest in batches:
         target = Path(out) / manifest.stem
         try:
             cohort = ims.load_cohort(manifest)
@@ -45,7 +53,7 @@ def main(rule_file: str, inbox: str, out: str) -> int:
             )
             assigned = int((strata["status"] == "ok").sum())
             print(f"{manifest.stem}: {assigned} of {len(strata)} assigned")
-        except ImmunosarcError as problem:
+        except (ImmunosarcError, OSError) as problem:
             failed = True
             print(f"{manifest.stem}: {problem}", file=sys.stderr)
     return int(failed)

@@ -14,6 +14,7 @@ _WHERE = {
     "Cohort": "cohort",
     "attrition": "cohort",
     "make_assay": "cohort",
+    "make_cells": "cohort",
     "load_cohort": "loaders",
     "simulate_cohort": "simulate",
     "Plan": "study",

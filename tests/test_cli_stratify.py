@@ -170,6 +170,19 @@ def test_design_prints_a_monitored_trial(capsys: pytest.CaptureFixture[str]) -> 
     assert trial.protocol in printed
 
 
+def test_design_shows_what_the_control_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--x", 13, "--n", 28, "--endpoint", "pfs6", "--out", tmp_path / "out")
+    assert call("design", "historical-controls", *words) == 0
+    printed = capsys.readouterr().out
+    assert "0.434\t0.444\tno\t32\tnull rate of NCT04028063\n" in printed
+    assert "0.280\t0.029\tyes\t" in printed
+    assert "any rate below 0.331 would be beaten at 0.1" in printed
+    written = pd.read_csv(tmp_path / "out" / "tables" / "historical_controls.tsv", sep="\t")
+    assert written["superior"].tolist() == [True, False, False, False, False]
+    assert call("design", "historical-controls", "--x", 29, "--n", 28, "--endpoint", "pfs6") == 2
+    assert "need 0 <= x <= n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -188,3 +201,15 @@ def test_design_ends_with_one_message(
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
+
+
+def test_the_nightly_script_does_not_call_an_empty_night_well(
+    inbox: Path, rule: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(SCRIPT))["main"]
+    assert main(str(rule), str(inbox / "typo"), str(tmp_path / "strata")) == 1
+    assert "typo: no manifest (*.toml) in it" in capsys.readouterr().err
+    rule.write_text(rule.read_text().replace("2.0", "1.0"))
+    assert main(str(rule), str(inbox), str(tmp_path / "strata")) == 1
+    assert "altered since it was frozen" in capsys.readouterr().err
+    assert not (tmp_path / "strata").exists()

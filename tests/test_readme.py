@@ -21,7 +21,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def test_the_python_examples_run(code: str) -> None:
     namespace: dict[str, object] = {}
     exec(code, namespace)
-    assert {"result", "study"} & namespace.keys()
+    assert {"result", "study", "table"} & namespace.keys()
 
 
 def test_the_five_lines_are_five_lines() -> None:

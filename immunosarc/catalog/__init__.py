@@ -7,6 +7,7 @@ license is in ``README.md`` beside the data.
 from __future__ import annotations
 
 from immunosarc.catalog._panels import SignaturePanel, load_panel
+from immunosarc.catalog._published import load_historical_controls, load_marker_evidence
 from immunosarc.catalog._sets import as_signatures
 from immunosarc.catalog._signatures import Signature, Signatures, load_signatures
 from immunosarc.catalog._supplied import supply_inputs
@@ -31,7 +32,9 @@ __all__ = [
     "load_cell_markers",
     "load_evidence",
     "load_gene_aliases",
+    "load_historical_controls",
     "load_lineage_conflicts",
+    "load_marker_evidence",
     "load_panel",
     "load_sarcoma_reference",
     "load_signatures",

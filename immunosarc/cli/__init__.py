@@ -13,7 +13,9 @@ from immunosarc.cli import (  # isort: skip  # noqa: F401
     _score,
     _classify,
     _associate,
+    _replicate,
     _stratify,
+    _predict,
     _design,
     _design_survival,
 )

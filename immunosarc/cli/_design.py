@@ -35,6 +35,13 @@ class Kind(StrEnum):
     admissible = "admissible"
 
 
+class Endpoint(StrEnum):
+    """An endpoint with published rates."""
+
+    pfs6 = "pfs6"
+    objective_response = "objective_response"
+
+
 @design_app.command(
     epilog="Example: immunosarc design simon --p0 0.434 --p1 0.634 --alpha 0.10 --power 0.80 --kind minimax"
 )
@@ -131,6 +138,37 @@ def screening(
     asked: dict[str, Any] = {"treated": treated, "prevalence": prevalence, "sensitivity": sensitivity}
     asked |= {"specificity": specificity, "dropout": dropout}
     tell(ims.design.screening(**asked), "screening", asked, out)
+
+
+@design_app.command(
+    "historical-controls", epilog="Example: immunosarc design historical-controls --x 13 --n 28 --endpoint pfs6"
+)
+def historical_controls(
+    x: Annotated[int, typer.Option(help="Patients with the endpoint.")],
+    n: Annotated[int, typer.Option(help="Patients in whom it is known.")],
+    endpoint: Annotated[Endpoint, typer.Option(help="What is counted.")],
+    alpha: Annotated[float, typer.Option(help="One-sided level of the conclusion.")] = 0.10,
+    gain: Annotated[float, typer.Option(help="What a next trial is to find above the control.")] = 0.20,
+    out: _Out = None,
+) -> None:
+    """One count against every published rate: the choice decides the conclusion."""
+    import immunosarc as ims
+
+    known = ims.catalog.load_historical_controls()
+    controls = known[known["endpoint"] == endpoint.value]
+    asked: dict[str, Any] = {"x": x, "n": n, "endpoint": endpoint.value, "alpha": alpha, "gain": gain}
+    table = ims.design.control_sensitivity(x, n, controls, endpoint=endpoint.value, alpha=alpha, gain=gain)
+    typer.echo("p0\tp_value\tbeaten\tn_next\tcontrol")
+    for row in table.itertuples():
+        beaten = "yes" if row.superior else "no"
+        typer.echo(f"{row.p0:.3f}\t{row.p_value:.3f}\t{beaten}\t{row.n_next:.0f}\t{row.control}")
+    typer.echo(f"\nany rate below {table['break_even'].iloc[0]:.3f} would be beaten at {alpha:g}")
+    if out is not None:
+        about = {"design": "historical_controls", "arguments": asked}
+        written = ims.report.write_tables(
+            {"historical_controls": table}, out, title="Against every historical rate", about=about
+        )
+        typer.echo(f"\n{written / 'tables' / 'historical_controls.tsv'}")
 
 
 def tell(record: Any, name: str, asked: dict[str, Any], out: Path | None) -> None:

@@ -33,6 +33,11 @@ Multiverse = Annotated[
     ),
 ]
 
+LockedModelFile = Annotated[
+    list[Path] | None,
+    typer.Option(help="A model locked on another cohort (`immunosarc predict lock`), to be tried on this one."),
+]
+
 __all__ = ["check", "demo", "lock", "run"]
 
 
@@ -44,7 +49,7 @@ def demo(
     with progress("simulating the trial"):
         import immunosarc as ims
 
-        _written(ims.run(ims.simulate_cohort(seed=seed), seed=seed), out)
+        _write(ims.run(ims.simulate_cohort(seed=seed), seed=seed), out)
 
 
 @command_app.command(
@@ -57,7 +62,14 @@ def run(
     seed: Seed = 0,
     allow_column: AllowColumn = None,
     suppress_below: SuppressBelow = None,
+    locked_model: LockedModelFile = None,
     multiverse: Multiverse = None,
+    replication: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that 'immunosarc replicate' wrote: the ledger then repeats what others say to each claim."
+        ),
+    ] = None,
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
 ) -> None:
@@ -65,13 +77,16 @@ def run(
     with progress("loading the cohort"):
         import immunosarc as ims
 
+        locked = [ims.models.read_model(one) for one in locked_model or ()]
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         plan = None if multiverse is None else plan_with(cohort, multiverse=plan_part(multiverse, "multiverse"))
-        study = ims.run(cohort, plan, seed=seed, jobs=jobs, scheduler=scheduler)
-        _written(study, out, suppress_below=suppress_below)
+        others = None if replication is None else ims.study.read_replication(replication)
+        brought = {"locked_models": locked, "replication": others}
+        study = ims.run(cohort, plan, **brought, seed=seed, jobs=jobs, scheduler=scheduler)
+        _write(study, out, suppress_below=suppress_below)
 
 
-def _written(study: Study, out: Path, *, suppress_below: int | None = None) -> None:
+def _write(study: Study, out: Path, *, suppress_below: int | None = None) -> None:
     import immunosarc as ims
 
     folder = ims.report.write(study, out, suppress_below=suppress_below)

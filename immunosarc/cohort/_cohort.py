@@ -27,7 +27,7 @@ from immunosarc.cohort._assay import (
     storable,
 )
 from immunosarc.cohort._cbioportal_out import write_study
-from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems
+from immunosarc.cohort._links import checked, link_problems, names_samples, provenance_problems, refuse_cells
 from immunosarc.cohort._mudata_out import as_mudata, write_h5mu
 from immunosarc.cohort._patient_features import patient_features
 from immunosarc.cohort._storage import content_hash, read_folder, write_folder
@@ -229,6 +229,7 @@ class Cohort:
         >>> cohort.at("pre").per_patient(pd.DataFrame({"cyt": [2.5]}, index=["S1"]))["status"].tolist()
         ['ok', 'no pre sample']
         """
+        refuse_cells(features, self.assays)
         return patient_features(self.patients, self.samples, features)
 
     @property

@@ -11,8 +11,9 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort._assay import sample_ids
+from immunosarc.errors import CohortError
 
-__all__ = ["checked", "link_problems", "names_samples", "provenance_problems"]
+__all__ = ["checked", "link_problems", "names_samples", "provenance_problems", "refuse_cells"]
 
 _SHOWN = 5
 
@@ -57,6 +58,21 @@ def _of_other_samples(name: str, table: pd.DataFrame, samples: pd.DataFrame) -> 
 def names_samples(table: str) -> bool:
     """Return whether each row of a long table is of a sample, and not only of a patient."""
     return "sample_id" in schema.LONG_TABLES[table].columns
+
+
+def refuse_cells(features: pd.DataFrame, assays: Mapping[str, anndata.AnnData]) -> None:
+    """Raise where a row is not a sample but a cell: what is tested are patients."""
+    by_cell = [name for name, adata in assays.items() if adata.uns["immunosarc"]["level"] == "cell"]
+    cells = next((name for name in by_cell if features.index.isin(assays[name].obs_names).any()), None)
+    if cells is None and features.index.is_unique:
+        return
+    found = f"rows are cells of assay {cells!r}" if cells else "the feature table has several rows of one sample"
+    name = cells or next(iter(by_cell), "mif")
+    raise CohortError(
+        f"{found}; cells, fields and clonotypes are not patients, and a test on them would count each patient "
+        f"many times. Make one row per sample first, for cells of images: "
+        f"cohort.per_patient(features.by_sample(features.densities(cohort, {name!r})))"
+    )
 
 
 def _unknown(where: str, what: str, ids: pd.Series) -> list[str]:

@@ -43,7 +43,22 @@ def patient_features(patients: pd.DataFrame, samples: pd.DataFrame, features: pd
 
 
 def refuse_cells(features: pd.DataFrame) -> None:
-    """Raise where rows are cells: however many there are, n is the number of the patients."""
+    """Raise where rows are cells: however many there are, n is the number of the patients.
+
+    Parameters
+    ----------
+    features : DataFrame
+        Scores of cells say so in ``attrs["level"]``.
+
+    Raises
+    ------
+    CohortError
+        With the call that makes a table of samples of them.
+
+    Examples
+    --------
+    >>> refuse_cells(pd.DataFrame({"cyt": [1.0]}, index=["S1"]))
+    """
     if features.attrs.get("level") == "cell":
         raise CohortError(
             f"the rows are {len(features):,} cells, and cells are not patients: a test would take their number "

@@ -37,10 +37,15 @@ def assigned(rule: StratumRule, cohort: Cohort, assay: str) -> pd.DataFrame:
     adata = cohort[assay]
     _refuse_other_platform(rule, adata, assay)
     read = _placed(rule, adata) if rule.method == "placement" else _scored(rule, adata)
+    looked_at = [not _why_not_looked_at(rule, about) for _, about in cohort.samples.iterrows()]
+    eligible = cohort.samples["patient_id"][looked_at].value_counts()
     rows = []
     for sample, about in cohort.samples.iterrows():
         reason = _why_not_looked_at(rule, about)
         one = _Read(reason=reason) if reason else read.get(str(sample), _Read(reason=f"not in assay '{assay}'"))
+        if not reason and eligible[about["patient_id"]] > 1:
+            told = f"the patient has {eligible[about['patient_id']]} such samples, which may differ"
+            one = one._replace(note="; ".join(word for word in (one.note, told) if word))
         rows.append({"patient_id": about["patient_id"], "sample_id": sample, **_row(rule, one)})
         rows[-1]["timepoint"] = about["timepoint"]
     without = cohort.patients.index.difference(cohort.samples["patient_id"], sort=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,14 +11,15 @@ from scipy import integrate
 from scipy import stats as distributions
 
 from immunosarc import schema
-from immunosarc.design._screening import screening
+from immunosarc.design._screening import Screening, screening
+from immunosarc.design._selected_rate import MarkerEffect, rate_in_selected
 from immunosarc.design._simon import simon
 from immunosarc.design._single_stage import SingleStageDesign, ahern
 from immunosarc.design._trial import CountingTrial
 from immunosarc.errors import ImmunosarcError, raise_together
 from immunosarc.stats import operating_characteristics
 
-__all__ = ["assurance", "enrichment", "simulate_enrichment"]
+__all__ = ["assurance", "enrichment"]
 
 _ALL = "all patients"
 _LEVEL = (0.025, 0.975)
@@ -76,7 +77,10 @@ def enrichment(
     power: float = 0.80,
     kind: Literal["ahern", "minimax", "optimal"] = "minimax",
     prior_patients: float = 6.0,
-    evidence: dict[str, tuple[int, int]] | None = None,
+    evidence: Mapping[str, tuple[int, int]] | None = None,
+    effects: pd.DataFrame | None = None,
+    histology: pd.Series | None = None,
+    mix: Mapping[str, float] | None = None,
     sensitivity: float = 1.0,
     specificity: float = 1.0,
     dropout: float = 0.1,
@@ -86,10 +90,12 @@ def enrichment(
 
     The rate in the patients whom a rule selects is shrunken towards the rate of all patients, as if
     ``prior_patients`` patients of the average rate had been seen as well: a rule found in these data
-    looks better than it is. (All patients have Jeffreys' prior, and so have prevalences.) ``evidence`` adds
-    the patients of published trials. The trial is then sized
-    for the shrunken rate, and its chance of success is given at that rate (power) and averaged over
-    what the rate may be (assurance). A list of ``p0`` shows how much hangs on the historical control.
+    looks better than it is. (All patients have Jeffreys' prior, and so have prevalences.) Where ``effects`` has
+    the rule, its rate comes from the marker's shrunken effect instead (:func:`rate_in_selected`). ``mix`` weighs
+    patients as if their histologies were as frequent as in the next trial; weighed patients count less (Kish).
+    The trial is then sized for the shrunken rate, and its chance of success is given at that rate (power) and
+    averaged over what the rate may be (assurance). A list of ``p0`` shows how much hangs on the historical
+    control.
 
     Parameters
     ----------
@@ -106,8 +112,13 @@ def enrichment(
         One stage, or Simon's two.
     prior_patients : float
         Weight of the shrinkage, in patients; above 0.
-    evidence : dict, optional
-        Rule to (responders, patients) of published trials that selected the same way.
+    evidence : mapping, optional
+        Rule to (responders, patients) of earlier patients selected and treated the same way.
+    effects : DataFrame, optional
+        Index rule; ``log_odds_ratio`` (per standard deviation, shrunken, positive where the selected respond more
+        often), ``std_error``, ``source``.
+    histology, mix : Series and mapping, optional
+        Histology of each patient, and the share of each in the next trial; the shares add up to 1.
     sensitivity, specificity, dropout : float
         As in :func:`screening`. The rates are those of patients whom the assay selects.
     n_max : int
@@ -134,9 +145,11 @@ def enrichment(
     """
     rates = [float(p0)] if isinstance(p0, int | float) else [float(one) for one in p0]
     _check(selected, responded, rates, prior_patients)
+    weights = _weights(selected.index, histology, mix)
     known = responded.reindex(selected.index).astype("boolean")
     rules = pd.concat([pd.Series(True, index=selected.index, name=_ALL, dtype="boolean"), selected], axis=1)
-    beliefs = {name: _belief(rules[name], known, prior_patients, (evidence or {}).get(name)) for name in rules}
+    counted = _Counted(known, weights, prior_patients)
+    beliefs = {name: _belief(rules[name], counted, (evidence or {}).get(name), effects) for name in rules}
     errors = (sensitivity, specificity, dropout)
     rows = [
         _row(name, rate, beliefs[name], (alpha, power, kind, n_max), errors) for rate in rates for name in rules
@@ -144,108 +157,12 @@ def enrichment(
     return schema.NEXT_TRIAL.check(pd.DataFrame(rows))
 
 
-def simulate_enrichment(
-    trial: CountingTrial,
-    *,
-    prevalence: float,
-    response: tuple[float, float],
-    sensitivity: float = 1.0,
-    specificity: float = 1.0,
-    dropout: float = 0.0,
-    mix: Sequence[tuple[float, float, float]] = ((1.0, 1.0, 1.0),),
-    n_trials: int = 10_000,
-    seed: int = 0,
-) -> pd.Series:
-    """Run an enrichment trial many times, from the first patient screened.
+class _Counted(NamedTuple):
+    """The endpoint of each patient, what each counts for, and the weight of the shrinkage in patients."""
 
-    Every patient has a histology, a marker or not, an assay result, may drop out, and responds or not.
-
-    Parameters
-    ----------
-    trial : CountingTrial
-        What the selected patients are enrolled in.
-    prevalence : float
-        Share with the marker, averaged over histologies.
-    response : (float, float)
-        Response rate with and without the marker, averaged over histologies.
-    sensitivity, specificity, dropout : float
-        As in :func:`screening`.
-    mix : sequence of (share, prevalence factor, response odds factor)
-        Histologies: share of screened patients, and how much more often they have the marker and how
-        much higher their odds of response are. Shares add up to 1; factors of prevalence average to 1.
-    n_trials : int
-        Trials to run.
-    seed : int
-        Of the random numbers.
-
-    Returns
-    -------
-    Series
-        ``success``, ``treated`` and ``screened`` (means over the trials), ``screened_90`` (90th percentile).
-
-    Raises
-    ------
-    ImmunosarcError
-        When shares do not add up or a rate leaves 0 to 1.
-
-    Examples
-    --------
-    >>> trial = ahern(p0=0.2, p1=0.4, alpha=0.05, power=0.80)
-    >>> found = simulate_enrichment(trial, prevalence=0.3, response=(0.4, 0.1), n_trials=2000)
-    >>> bool(0.75 < found["success"] < 0.87)
-    True
-    """
-    shares, chosen, rate = _mixed(prevalence, response, (sensitivity, specificity), mix)
-    rng = np.random.default_rng(seed)
-    reached = float((shares * chosen).sum()) * (1.0 - dropout)
-    alive = np.ones(n_trials, dtype=np.bool_)
-    won, responders = np.zeros(n_trials, dtype=np.bool_), np.zeros(n_trials, dtype=np.int64)
-    treated, screened = np.zeros(n_trials, dtype=np.int64), np.zeros(n_trials, dtype=np.int64)
-    weights = shares * chosen / (shares * chosen).sum()
-    for look in trial.looks:
-        new = look.n - int(treated[alive].max(initial=0))
-        kinds = rng.choice(len(weights), size=(n_trials, new), p=weights)
-        fresh = (rng.random((n_trials, new)) < rate[kinds]).sum(axis=1)
-        seen = new + rng.negative_binomial(new, reached, n_trials)
-        responders[alive] += fresh[alive]
-        screened[alive] += seen[alive]
-        treated[alive] = look.n
-        won |= alive & (responders >= look.go)
-        alive &= (responders > look.stop) & (responders < look.go)
-    return pd.Series(
-        {
-            "success": won.mean(),
-            "treated": treated.mean(),
-            "screened": screened.mean(),
-            "screened_90": float(np.percentile(screened, 90)),
-        }
-    )
-
-
-def _mixed(
-    prevalence: float,
-    response: tuple[float, float],
-    assay: tuple[float, float],
-    mix: Sequence[tuple[float, float, float]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for each histology its share, the chance to be selected, and the rate of the selected."""
-    shares, more, odds = (np.array(column, dtype=np.float64) for column in zip(*mix, strict=True))
-    carriers = prevalence * more
-    problems = []
-    if abs(shares.sum() - 1.0) > 1e-9:
-        problems.append(f"mix: the shares add up to {shares.sum():g}, need 1")
-    if abs((shares * more).sum() - 1.0) > 1e-9:
-        problems.append(f"mix: the prevalence factors average to {(shares * more).sum():g}, need 1")
-    if not 0 < prevalence <= 1 or carriers.max() > 1:
-        problems.append(f"prevalence: need shares in (0, 1], have {carriers.max():g} in one histology")
-    if not all(0 <= one <= 1 for one in response):
-        problems.append(f"response: need rates from 0 to 1, have {response}")
-    raise_together(ImmunosarcError, "the call of simulate_enrichment", problems)
-    with_marker, without = (odds * p / (1.0 - p + odds * p) for p in response)
-    true, false = carriers * assay[0], (1.0 - carriers) * (1.0 - assay[1])
-    chosen = true + false
-    rate = (true * with_marker + false * without) / np.where(chosen > 0, chosen, 1.0)
-    return shares, chosen, rate
+    known: pd.Series
+    weights: pd.Series
+    prior_patients: float
 
 
 class _Belief(NamedTuple):
@@ -253,21 +170,57 @@ class _Belief(NamedTuple):
 
     n: int
     responders: int
-    judged: int
+    share: tuple[float, float]
     beta: tuple[float, float]
-    published: tuple[int, int]
+    source: str
 
 
-def _belief(rule: pd.Series, known: pd.Series, weight: float, published: tuple[int, int] | None) -> _Belief:
+def _belief(
+    rule: pd.Series, counted: _Counted, published: tuple[int, int] | None, effects: pd.DataFrame | None
+) -> _Belief:
     rule = rule.astype("boolean")
-    inside = known[(rule & known.notna()).fillna(False).astype(bool)].astype(bool)
-    overall = float(known.dropna().astype(bool).mean())
-    if rule.name == _ALL:  # nothing to shrink towards: Jeffreys' prior
-        weight, overall = 1.0, 0.5
-    x, n = published or (0, 0)
-    a = weight * overall + inside.sum() + x
-    b = weight * (1.0 - overall) + (~inside).sum() + n - x
-    return _Belief(len(inside), int(inside.sum()), int((rule.notna() & known.notna()).sum()), (a, b), (x, n))
+    known, weights, weight = counted
+    judged = (rule.notna() & known.notna()).to_numpy()
+    inside = (rule & known.notna()).fillna(False).to_numpy(dtype=bool)
+    responded = known.fillna(False).to_numpy(dtype=bool)
+    w = weights.to_numpy(dtype=float)
+    everyone = known.notna().to_numpy()
+    overall = float(w[everyone & responded].sum() / w[everyone].sum())
+    picked = float(w[inside].sum())
+    share = (0.5 + picked, 0.5 + float(w[judged].sum()) - picked)
+    if effects is not None and rule.name in effects.index:
+        told = effects.loc[rule.name]
+        effect = MarkerEffect(float(told["log_odds_ratio"]), float(told["std_error"]))
+        responders = (overall * float(w[everyone].sum()), float(w[everyone].sum()))
+        beta = rate_in_selected(effect, share=share[0] / sum(share), responders=responders).beta
+        source = str(told["source"])
+    else:
+        if rule.name == _ALL:  # nothing to shrink towards: Jeffreys' prior
+            weight, overall = 1.0, 0.5
+        x, n = published or (0, 0)
+        a = weight * overall + float(w[inside & responded].sum()) + x
+        b = weight * (1.0 - overall) + float(w[inside & ~responded].sum()) + n - x
+        beta = (a, b)
+        source = "counts of all patients" if rule.name == _ALL else "counts, shrunken towards all patients"
+    return _Belief(int(inside.sum()), int((inside & responded).sum()), share, beta, source)
+
+
+def _weights(patients: pd.Index, histology: pd.Series | None, mix: Mapping[str, float] | None) -> pd.Series:
+    """Return what each patient counts for, so that histologies are as frequent as in the mix; Kish's size."""
+    even = pd.Series(1.0, index=patients)
+    if mix is None:
+        return even
+    if histology is None:
+        raise ImmunosarcError("mix: the histology of each patient is needed too; pass histology=.")
+    kinds = histology.reindex(patients)
+    here = kinds.value_counts(normalize=True)
+    problems = [f"mix: no patient here has histology {name!r}" for name in mix if name not in here.index]
+    if abs(sum(mix.values()) - 1.0) > 1e-9 or min(mix.values()) < 0:
+        problems.append(f"mix: need shares that add up to 1, have {dict(mix)}")
+    raise_together(ImmunosarcError, "the call of enrichment", problems)
+    raw = kinds.map({name: mix.get(name, 0.0) / here[name] for name in here.index}).fillna(0.0).astype(float)
+    total: pd.Series = raw * (raw.sum() / (raw**2).sum())
+    return total
 
 
 def _row(
@@ -279,7 +232,7 @@ def _row(
 ) -> dict[str, object]:
     alpha, power, kind, n_max = asked
     rate = belief.beta[0] / sum(belief.beta)
-    share = distributions.beta(0.5 + belief.n, 0.5 + belief.judged - belief.n)
+    share = distributions.beta(*belief.share)
     prevalence = 1.0 if rule == _ALL else float(share.mean())
     limits = (1.0, 1.0) if rule == _ALL else tuple(float(share.ppf(q)) for q in _LEVEL)
     spread = [float(distributions.beta(*belief.beta).ppf(q)) for q in _LEVEL]
@@ -295,19 +248,14 @@ def _row(
         "rate": rate,
         "rate_low": spread[0],
         "rate_high": spread[1],
+        "source": belief.source,
     }
     trial, status = _trial(p0, rate, alpha, power, kind, n_max)
     if trial is None:
         missing = dict.fromkeys(("n", "r", "screened", "screened_90", "alpha", "power", "assurance"), np.nan)
         return row | missing | {"status": status}
     last = trial.looks[-1]
-    plan = screening(
-        treated=last.n,
-        prevalence=prevalence,
-        sensitivity=1.0 if rule == _ALL else errors[0],
-        specificity=1.0 if rule == _ALL else errors[1],
-        dropout=errors[2],
-    )
+    plan = _screened(rule, last.n, prevalence, errors)
     return row | {
         "n": last.n,
         "r": last.stop,
@@ -318,6 +266,13 @@ def _row(
         "assurance": assurance(trial, belief.beta),
         "status": "ok",
     }
+
+
+def _screened(rule: str, n: int, prevalence: float, errors: tuple[float, float, float]) -> Screening:
+    sensitivity, specificity, dropout = (1.0, 1.0, errors[2]) if rule == _ALL else errors
+    return screening(
+        treated=n, prevalence=prevalence, sensitivity=sensitivity, specificity=specificity, dropout=dropout
+    )
 
 
 def _trial(

@@ -125,8 +125,9 @@ def stratify(
         scored, valid_range = frozen_on.unit, valid_range or (-_WIDEST_Z, _WIDEST_Z)
         platform = frozen_on.platform if platform is None else platform
     problems += [*more, *_declared(limits, names, scored, platform, valid_range, unit=unit)]
-    if placement and measure not in _MEASURES:
-        problems.append(f"measure: unknown {measure!r}.{did_you_mean(measure, _MEASURES)}")
+    problems += _out_of_reach(limits, valid_range, measure if placement else "score")
+    if placement and frozen_on is not None:
+        problems += _other_place(measure, platform, frozen_on)
     if timepoint and timepoint not in schema.TIMEPOINTS:
         problems.append(f"timepoint: unknown {timepoint!r}.{did_you_mean(timepoint, schema.TIMEPOINTS)}")
     if guard not in ("measured", "declared"):
@@ -250,6 +251,36 @@ def _from_cut(
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str) else float(value)
+
+
+def _other_place(measure: str, platform: str | None, reference: features.Reference) -> list[str]:
+    """Return what a placement on this reference cannot be."""
+    found = []
+    if measure not in _MEASURES:
+        found.append(f"measure: unknown {measure!r}.{did_you_mean(measure, _MEASURES)}")
+    if platform != reference.platform:
+        found.append(
+            f"platform: the reference is of {reference.platform}, not {platform!r}; build one on samples of yours "
+            "with features.build_reference, or leave platform out"
+        )
+    return found
+
+
+def _out_of_reach(
+    thresholds: tuple[float, ...], valid_range: tuple[float, float] | None, measure: str
+) -> list[str]:
+    """Return the thresholds beyond which nobody could ever be assigned."""
+    reach = (0.0, 1.0) if measure == "percentile" else valid_range
+    if reach is None or not reach[0] < reach[1]:
+        return []
+    beyond = [one for one in thresholds if math.isfinite(one) and not reach[0] < one < reach[1]]
+    if not beyond:
+        return []
+    hint = " A percentile is a share: 0.5, not 50." if measure == "percentile" else ""
+    return [
+        f"thresholds: {beyond} leave a stratum to which nobody can belong; the {measure} lies between "
+        f"{reach[0]:g} and {reach[1]:g}.{hint}"
+    ]
 
 
 def _declared(

@@ -134,6 +134,12 @@ def open_cells(
         When a cell has no sample, names are repeated, or the file holds something else.
     UnitError
         When the unit is missing or is not one of cells.
+
+    Examples
+    --------
+    >>> cells = anndata.AnnData(np.ones((2, 1)), obs=pd.DataFrame({"sample_id": ["S1", "S2"]}, index=["c1", "c2"]))
+    >>> len(open_cells(cells, unit="counts"))
+    2
     """
     if isinstance(cells, anndata.AnnData):
         about, obs, genes, matrix = _in_memory(cells, key)

@@ -29,6 +29,7 @@ __all__ = [
     "cells_of",
     "first_reason",
     "imaging_table",
+    "phenotypes_of",
     "rows_of",
 ]
 
@@ -165,37 +166,40 @@ def _columns(values: Any, names: Sequence[str]) -> dict[str, Floats]:
 def _fields(cohort: Cohort, adata: Any) -> tuple[pd.DataFrame, Ints]:
     """Return the images of cells and of the table fields with their areas, and each cell's image."""
     known = cohort.tables.get("fields", schema.FIELDS.empty())
-    cells = adata.obs[["sample_id", "field_id"]].astype(str)
-    listed = known[["sample_id", "field_id"]].astype(str)
-    both = pd.MultiIndex.from_frame(pd.concat([cells, listed], ignore_index=True))
-    codes, keys = both.factorize()
-    samples = [name for name in cohort.samples.index if name in set(keys.get_level_values(0))]
-    areas = _areas(known, pd.Series(codes[len(cells) :], index=known.index), len(keys))
-    fields = areas.assign(
-        sample=pd.Index(samples).get_indexer(keys.get_level_values(0)), field_id=keys.get_level_values(1)
+    (owner, owners), (image, images) = (
+        pd.factorize(pd.concat([adata.obs[name].astype(object), known[name].astype(object)]))
+        for name in ("sample_id", "field_id")
+    )
+    codes, keys = pd.factorize(owner.astype(np.int64) * max(len(images), 1) + image)
+    whose = np.asarray(owners, dtype=object)[keys // max(len(images), 1)]
+    present = set(owners)
+    samples = [name for name in cohort.samples.index if name in present]
+    place, region = codes[: adata.n_obs].astype(np.int64), _region(adata)
+    occupied = np.zeros((len(keys), len(_REGIONS)), dtype=bool)
+    occupied[place[region >= 0], region[region >= 0] + 1] = True
+    fields = _areas(known, codes[adata.n_obs :].astype(np.int64), occupied).assign(
+        sample=pd.Index(samples, dtype=object).get_indexer(whose),
+        field_id=np.asarray(images, dtype=object)[keys % max(len(images), 1)],
     )
     fields.attrs["samples"] = samples
-    return fields, codes[: len(cells)].astype(np.int64)
+    return fields, place
 
 
-def _areas(known: pd.DataFrame, place: pd.Series, n_fields: int) -> pd.DataFrame:
-    """Return the area of each image, whole and by region; a whole is the sum of its regions unless given."""
-    areas = np.full((n_fields, len(_REGIONS)), np.nan)
+def _areas(known: pd.DataFrame, place: Ints, occupied: Bools) -> pd.DataFrame:
+    """Return the area of each image, whole and by region.
+
+    Where regions are listed the whole is their sum, and a region that is not listed takes no room; unless cells
+    lie in it (``occupied``): then its area, and that of the whole, is unknown.
+    """
+    areas, listed = np.full(occupied.shape, np.nan), np.zeros(occupied.shape, dtype=bool)
     given = known.reindex(columns=["region", "area_mm2"])
     column = given["region"].map({name: at for at, name in enumerate(_REGIONS)}).fillna(0).to_numpy(dtype=int)
-    areas[place.to_numpy(), column] = given["area_mm2"].to_numpy(dtype=np.float64)
-    by_region = given["region"].notna().to_numpy()
-    if by_region.any():
-        sums = pd.Series(given["area_mm2"].to_numpy(dtype=np.float64)[by_region])
-        total = sums.groupby(place.to_numpy()[by_region]).agg(lambda part: part.sum(skipna=False))
-        areas[total.index.to_numpy(), 0] = total.to_numpy()
-        missing_region = np.isnan(areas[total.index.to_numpy(), 1:])
-        listed = np.zeros((n_fields, len(_REGIONS)), dtype=bool)
-        listed[place.to_numpy(), column] = True
-        absent = missing_region & ~listed[total.index.to_numpy(), 1:]
-        part = areas[total.index.to_numpy(), 1:]
-        part[absent] = 0.0  # an image whose regions are listed has nothing of those that are not
-        areas[total.index.to_numpy(), 1:] = part
+    listed[place, column] = True
+    areas[listed] = 0.0
+    np.add.at(areas, (place, column), given["area_mm2"].to_numpy(dtype=np.float64))  # several parts of a region
+    by_region = np.asarray(listed[:, 1:].any(axis=1), dtype=bool)
+    areas[by_region[:, None] & ~listed & ~occupied] = 0.0
+    areas[by_region, 0] = areas[by_region, 1:].sum(axis=1)
     return pd.DataFrame(areas, columns=["whole", *schema.REGIONS])
 
 
@@ -210,7 +214,8 @@ def _members(adata: Any, positive: Mapping[str, Floats], asked: Populations | No
     """Return the membership of each cell: of the phenotypes, or of the populations that were asked for."""
     called: dict[str, Floats] = {}
     if "phenotype" in adata.obs:
-        named = pd.Categorical(adata.obs["phenotype"])
+        names = phenotypes_of(adata)
+        named = pd.Categorical(adata.obs["phenotype"], categories=names)
         values = named.codes
         called = {
             str(name): np.where(values < 0, np.nan, (values == place).astype(np.float64))
@@ -229,6 +234,32 @@ def _members(adata: Any, positive: Mapping[str, Floats], asked: Populations | No
     ] + [f"population {name!r} names no cells: give terms" for name, rule in rules.items() if not rule.terms]
     raise_together(UnknownNameError, "populations", problems)
     return {name: rule.holds(positive, called) for name, rule in rules.items()}
+
+
+def phenotypes_of(adata: Any) -> list[str]:
+    """Return every phenotype of an assay of cells, also those that no cell of these samples has.
+
+    Parameters
+    ----------
+    adata : AnnData
+        See :func:`immunosarc.make_cells`.
+
+    Returns
+    -------
+    list of str
+        Empty where the cells have no phenotypes.
+
+    Examples
+    --------
+    >>> import immunosarc as ims
+    >>> frame = pd.DataFrame({"sample_id": "S1", "field_id": "F1", "x_um": [0.0], "y_um": 0.0, "phenotype": "cd8"})
+    >>> phenotypes_of(ims.make_cells(frame))
+    ['cd8']
+    """
+    if "phenotype" not in adata.obs:
+        return []
+    seen = [str(name) for name in pd.Categorical(adata.obs["phenotype"]).categories]
+    return list(dict.fromkeys([*map(str, adata.uns.get("phenotypes", ())), *seen]))
 
 
 def as_rule(given: str | Sequence[str] | schema.CellRule) -> schema.CellRule:

@@ -71,17 +71,15 @@ def densities(
 
     Examples
     --------
-    >>> import anndata, numpy as np, pandas as pd
+    >>> import numpy as np, pandas as pd
     >>> import immunosarc as ims
     >>> obs = pd.DataFrame({"sample_id": "S1", "field_id": "F1", "x_um": [0.0, 9.0], "y_um": 0.0,
     ...                     "phenotype": ["cd8", "tumor"]}, index=["a", "b"])
-    >>> about = {"level": "cell", "unit": "intensity"}
-    >>> cells = anndata.AnnData(np.empty((2, 0)), obs=obs, uns={"immunosarc": about})
     >>> area = pd.DataFrame({"patient_id": ["P1"], "sample_id": "S1", "field_id": "F1", "area_mm2": 0.25})
     >>> cohort = ims.Cohort(
     ...     pd.DataFrame(index=pd.Index(["P1"], name="patient_id")),
     ...     pd.DataFrame({"sample_id": ["S1"], "patient_id": "P1", "timepoint": "pre"}),
-    ...     tables={"fields": area}, assays={"mif": cells},
+    ...     tables={"fields": area}, assays={"mif": ims.make_cells(obs)},
     ... )
     >>> densities(cohort)[["feature", "value"]].values.tolist()
     [['density_cd8', 4.0], ['density_tumor', 4.0]]
@@ -135,15 +133,14 @@ def fractions(
 
     Examples
     --------
-    >>> import anndata, numpy as np, pandas as pd
+    >>> import numpy as np, pandas as pd
     >>> import immunosarc as ims
     >>> obs = pd.DataFrame({"sample_id": "S1", "field_id": "F1", "x_um": [0.0, 9.0], "y_um": 0.0,
     ...                     "phenotype": ["cd8", "tumor"]}, index=["a", "b"])
-    >>> about = {"level": "cell", "unit": "intensity"}
-    >>> cells = anndata.AnnData(np.empty((2, 0)), obs=obs, uns={"immunosarc": about})
     >>> cohort = ims.Cohort(
     ...     pd.DataFrame(index=pd.Index(["P1"], name="patient_id")),
-    ...     pd.DataFrame({"sample_id": ["S1"], "patient_id": "P1", "timepoint": "pre"}), assays={"mif": cells},
+    ...     pd.DataFrame({"sample_id": ["S1"], "patient_id": "P1", "timepoint": "pre"}),
+    ...     assays={"mif": ims.make_cells(obs)},
     ... )
     >>> fractions(cohort, populations={"immune": "cd8"})["value"].tolist()
     [0.5]

@@ -10,7 +10,13 @@ from scipy import sparse
 
 from immunosarc import schema
 from immunosarc.errors import SchemaError, UnitError, UnknownNameError, did_you_mean, raise_together
-from immunosarc.stats import counts_per_million, log2_plus_one, tmm_factors, transcripts_per_million
+from immunosarc.stats import (
+    counts_per_million,
+    exp2_minus_one,
+    log2_plus_one,
+    tmm_factors,
+    transcripts_per_million,
+)
 
 if TYPE_CHECKING:
     import anndata
@@ -26,16 +32,17 @@ __all__ = [
     "unit_of",
 ]
 
+_LINEAR = ("cpm", "tpm", "fpkm", "rsem_normalized")
 _STEPS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("counts", "cpm"): counts_per_million,
     ("counts", "log2_cpm"): lambda counts: log2_plus_one(counts_per_million(counts)),
-    ("cpm", "log2_cpm"): log2_plus_one,
-    ("tpm", "log2_tpm"): log2_plus_one,
-    ("fpkm", "log2_fpkm"): log2_plus_one,
-    ("rsem_normalized", "log2_rsem_normalized"): log2_plus_one,
+    **{(unit, f"log2_{unit}"): log2_plus_one for unit in _LINEAR},
+    **{(f"log2_{unit}", unit): exp2_minus_one for unit in _LINEAR},
+    ("fpkm", "tpm"): counts_per_million,
+    ("fpkm", "log2_tpm"): lambda fpkm: log2_plus_one(counts_per_million(fpkm)),
     ("log1p_cp10k", "log2_cpm"): lambda logs: log2_plus_one(_cpm_of_log1p(logs)),
 }
-_SCORED_AS = {unit: to for unit, to in _STEPS if to.startswith("log2")}
+_SCORED_AS = {"counts": "log2_cpm", "log1p_cp10k": "log2_cpm", **{unit: f"log2_{unit}" for unit in _LINEAR}}
 _WITH_LENGTHS = (("counts", "tpm"), ("counts", "log2_tpm"))
 _WITH_FACTORS = (("counts", "cpm"), ("counts", "log2_cpm"))
 LIBRARY_SIZES = ("total", "tmm")
@@ -60,8 +67,10 @@ def convert(
     """Return an assay in another unit, so that numbers of different samples mean the same.
 
     Counts become CPM (share of the sample's reads over all genes of the assay, in millionths) or
-    log2(CPM+1); with the lengths of all genes they become TPM or log2(TPM+1). CPM, TPM, FPKM and
-    normalized RSEM become log2(x+1). Nothing is approximated.
+    log2(CPM+1); with the lengths of all genes they become TPM or log2(TPM+1). FPKM are rescaled to TPM,
+    so that the genes of the assay add up to a million: keep them all until then (Wagner 2012, doi
+    10.1007/s12064-012-0162-3). CPM, TPM, FPKM and normalized RSEM become log2(x+1), and come back from
+    it. Nothing is approximated.
 
     Parameters
     ----------
@@ -265,7 +274,14 @@ def _why_not(unit: str, to: str) -> str:
         return "the number of reads cannot be recovered; load the counts"
     if unit == "log2" or to == "log2":
         return "'log2' names no unit below the logarithm"
-    lengths = [name.removeprefix("log2_") in _PER_LENGTH for name in (unit, to)]
-    if lengths[0] != lengths[1]:
-        return "it needs the length of each gene, which the assay does not carry; pass lengths = ... with counts"
-    return f"it is not offered; {unit} converts to {', '.join(b for a, b in _STEPS if a == unit) or 'nothing'}"
+    if (unit, to) in _WITH_LENGTHS:
+        return "it needs the length of each gene, which the assay does not carry; pass lengths = ..."
+    known = f"; {unit} converts to {', '.join(_targets(unit))}"
+    if (unit.removeprefix("log2_") in _PER_LENGTH) != (to.removeprefix("log2_") in _PER_LENGTH):
+        return f"one is per length of a gene and the other is not; start from the counts{known}"
+    return f"it is not offered{known}"
+
+
+def _targets(unit: str) -> list[str]:
+    """Return what a unit converts to, with lengths where they are needed."""
+    return [b for a, b in _STEPS if a == unit] + [f"{b} (with lengths)" for a, b in _WITH_LENGTHS if a == unit]

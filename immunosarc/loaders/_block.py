@@ -13,10 +13,12 @@ from immunosarc import schema
 from immunosarc.errors import DataFileError, ManifestError, did_you_mean
 from immunosarc.loaders._blocks import TableBlock, TimeUnit
 from immunosarc.loaders._cdisc_block import completed_block
-from immunosarc.loaders._cells import ColumnPlan, number_faults, read_cells, value_problem
+from immunosarc.loaders._cells import ColumnPlan, naming_faults, read_cells, value_problem
 from immunosarc.loaders._days import in_study_days
 from immunosarc.loaders._distinct import distinct_rows
 from immunosarc.loaders._fault import Fault, in_lines, listed
+from immunosarc.loaders._limits import with_limits
+from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._redcap import decoded
 from immunosarc.loaders._rows import kept_rows
 from immunosarc.loaders._rules import DAY_COLUMNS, RULES
@@ -92,6 +94,11 @@ def read_block(
         raw = decoded(raw, block, source, faults, where=where)
     if raw is None:
         return None
+    if isinstance(block, LongTableBlock) and block.limits is not None:
+        apart = with_limits(block, raw, faults, below=block.limits.below, where=where)
+        if apart is None:
+            return None
+        block, raw = apart
     if block.cdisc is not None:
         completed = completed_block(block, raw, source, faults, where=where, first_doses=first_doses or {})
         if completed is None:
@@ -295,7 +302,7 @@ def _read_columns(
     owners = cells.get("patient_id")
     for name, plan in plans.items():
         values, failed = read_cells(file, cells[name], plan, faults)
-        faults += number_faults(file, cells[name], plan, owners=owners)
+        faults += naming_faults(file, cells[name], plan, owners=owners)
         in_time_unit = plan.name in TIMES
         read[name] = values * factor if in_time_unit else values
         wrong |= failed

@@ -14,10 +14,10 @@ import pandas as pd
 from immunosarc import schema
 from immunosarc.errors import DataFileError, ImmunosarcError, ManifestError, PrivacyError
 from immunosarc.loaders._fault import Fault, few, in_lines
-from immunosarc.loaders._privacy import Gate, holds_free_text, like_record_numbers, revealing
+from immunosarc.loaders._privacy import Gate, holds_free_text, one_of_its_own, revealing
 from immunosarc.loaders._rules import RULES, Rule, image_name
 
-__all__ = ["ColumnPlan", "number_faults", "parse_number", "read_cells", "value_problem"]
+__all__ = ["ColumnPlan", "naming_faults", "parse_number", "read_cells", "value_problem"]
 
 FLAGS = {
     "true": True,
@@ -168,16 +168,20 @@ def _privacy_faults(file: str, cells: pd.Series, plan: ColumnPlan, faults: list[
     return wrong
 
 
-def number_faults(file: str, cells: pd.Series, plan: ColumnPlan, *, owners: pd.Series | None) -> list[Fault]:
-    """Return what is wrong with a column that numbers the patients as a hospital does; it takes all its cells."""
-    known = cells[~cells.isin(plan.missing)]
-    if not plan.is_open or not like_record_numbers(known, owners, name=plan.source) or plan.gate.lets(plan.source):
+def naming_faults(file: str, cells: pd.Series, plan: ColumnPlan, *, owners: pd.Series | None) -> list[Fault]:
+    """Return what is wrong with a column that names or numbers the patients; it takes all its cells."""
+    if (
+        not plan.is_open
+        or (what := one_of_its_own(cells[~cells.isin(plan.missing)], owners, name=plan.source)) is None
+    ):
         return []
-    what = (
-        "holds numbers of one length, one for each patient, as record numbers are; leave the column out of the "
-        f"manifest. If it is a measurement, let it through: --allow-column {_quoted(plan.source)}"
+    if plan.gate.lets(plan.source):
+        return []
+    cure = (
+        "leave the column out of the manifest. If it names nobody, let it through: "
+        f"--allow-column {_quoted(plan.source)}"
     )
-    return [Fault(PrivacyError, f"{file}, column {plan.source!r}: {what}")]
+    return [Fault(PrivacyError, f"{file}, column {plan.source!r}: holds {what}; {cure}")]
 
 
 Read = Callable[[str], Any]

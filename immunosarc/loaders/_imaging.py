@@ -10,6 +10,7 @@ import anndata
 import numpy as np
 import pandas as pd
 
+from immunosarc.cohort import make_cells
 from immunosarc.errors import DataFileError
 from immunosarc.loaders._blocks import Block
 from immunosarc.loaders._clinical import Part, loading_step
@@ -160,22 +161,17 @@ def _assay(
     )
     named = kept["sample_id"].astype(str) + "/" + kept["field_id"].astype(str) + "/" + number.astype(str)
     facts = [name for name in ("sample_id", "field_id", "x_um", "y_um", "region", "phenotype") if name in kept]
-    obs = kept[facts].set_index(pd.Index(named.to_numpy(dtype=object), name="cell"))
-    for name in obs.columns[[isinstance(kind, pd.CategoricalDtype) for kind in obs.dtypes]]:
-        if name not in ("region", "phenotype"):
-            obs[name] = obs[name].cat.remove_unused_categories()
-    var = pd.DataFrame(index=pd.Index(list(block.markers), name="marker", dtype=object))
-    adata = anndata.AnnData(intensity, obs=obs, var=var)
-    if block.positioned:
-        adata.layers["positive"] = positive
     source = block.folder or ", ".join(one.file for one in files[:3]) + (", ..." if len(files) > 3 else "")
-    adata.uns["immunosarc"] = {
-        "level": "cell",
-        "unit": "intensity",
-        "source": source,
-        "platform": block.format,
-        **({"microns_per_pixel": block.microns_per_pixel} if block.microns_per_pixel is not None else {}),
-    }
+    names = list(block.markers)
+    adata = make_cells(
+        kept[facts].set_index(pd.Index(named.to_numpy(dtype=object))),
+        intensity=pd.DataFrame(intensity, columns=names),
+        positive=pd.DataFrame(positive, columns=names) if block.positioned else None,
+        source=source,
+        platform=block.format,
+    )
+    if block.microns_per_pixel is not None:
+        adata.uns["immunosarc"]["microns_per_pixel"] = block.microns_per_pixel
     return adata
 
 

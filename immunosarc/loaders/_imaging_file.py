@@ -88,7 +88,8 @@ def read_cell_file(
 def _optional(one: ImageFile, block: ImagingBlock, layout: Layout) -> list[str]:
     """Return the columns that a file may lack: those said elsewhere, and those nothing hangs on."""
     named = one.field_id is not None or layout.image_of is not None
-    return ["sample_id", "cell_id", "region", "phenotype", *(["field_id"] if named else [])]
+    region = [] if block.regions else ["region"]
+    return ["sample_id", "cell_id", "phenotype", *region, *(["field_id"] if named else [])]
 
 
 def _absent_markers(block: ImagingBlock, header: Sequence[str]) -> list[str]:

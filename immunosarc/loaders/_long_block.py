@@ -8,7 +8,7 @@ from pydantic import Field
 
 from immunosarc import schema
 from immunosarc.errors import ManifestError
-from immunosarc.loaders._blocks import TableBlock
+from immunosarc.loaders._blocks import ManifestPart, TableBlock
 from immunosarc.loaders._fault import Fault
 
 __all__ = ["REPERTOIRE_FORMATS", "LongTableBlock", "fitting"]
@@ -16,6 +16,18 @@ __all__ = ["REPERTOIRE_FORMATS", "LongTableBlock", "fitting"]
 Format = Literal["airr", "immunoseq", "mixcr", "trust4", "immunarch", "maf"]
 REPERTOIRE_FORMATS = tuple(name for name in get_args(Format) if name != "maf")
 """Formats of receptors, for [tables.clonotypes]."""
+
+
+class Limits(ManifestPart):
+    """How a cell says that a reading lies below a limit.
+
+    Attributes
+    ----------
+    below : str
+        What the cell begins with; the limit follows.
+    """
+
+    below: Annotated[str, Field(min_length=1)] = Field(description="what such a cell begins with")
 
 
 class LongTableBlock(TableBlock):
@@ -35,11 +47,15 @@ class LongTableBlock(TableBlock):
     sample_at : {"pre", "on", "post"}, optional
         The file names patients and no samples: each row is of the patient's tumor sample of this
         timepoint.
+    limits : Limits, optional
+        Of [tables.analytes]: how a reading says that it lies below a limit, ``{ below = "<" }`` for ``<3.2``. The
+        number behind is the limit of detection.
     """
 
     format: Format | None = None
     callable_mb: Annotated[float, Field(gt=0)] | None = None
     sample_at: Literal["pre", "on", "post"] | None = None
+    limits: Limits | None = None
 
 
 def fitting(name: str, block: LongTableBlock, faults: list[Fault], *, where: str) -> bool:
@@ -51,6 +67,8 @@ def fitting(name: str, block: LongTableBlock, faults: list[Fault], *, where: str
             found.append(f"{where} format = {block.format!r} belongs in [tables.{table}]")
     if block.callable_mb is not None and name != "variants":
         found.append(f"{where} callable_mb belongs in [tables.variants]")
+    if block.limits is not None and name != "analytes":
+        found.append(f"{where} limits belongs in [tables.analytes]")
     if block.sample_at is not None and "sample_id" not in schema.LONG_TABLES[name].columns:
         found.append(f"{where} sample_at: rows of this table are of patients, not of samples; remove it")
     if block.sample_at is not None and block.format in REPERTOIRE_FORMATS:

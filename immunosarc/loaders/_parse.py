@@ -125,7 +125,8 @@ def parse_manifest(path: str | os.PathLike[str], faults: list[Fault], *, source:
         if name not in schema.LONG_TABLES:
             what = f"[tables.{name}]: unknown table.{did_you_mean(name, schema.LONG_TABLES)}"
             faults.append(Fault(ManifestError, lines.of(("tables", name)) + what))
-    bad = [_where(error) for error in wrong if error["type"] != "extra_forbidden"] + unknown
+    inner = [_where(error) for error in wrong if _where(error)[2:3] in _PARTS]
+    bad = [_where(error) for error in wrong if error["type"] != "extra_forbidden"] + inner + unknown
     blocks = dict(_right_blocks(raw, bad))
     return Parsed(place, digest, None if unknown else manifest, blocks, raw, not_read)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "like_record_numbers", "revealing"]
+__all__ = ["Gate", "calendar_dates", "holds_free_text", "identifying", "one_of_its_own", "revealing"]
 
 
 @dataclass
@@ -126,6 +126,7 @@ def calendar_dates(values: pd.Series, *, are_ids: bool) -> pd.Series:
 
 _FREE_TEXT = _words("comment comments note notes remark remarks narrative freetext verbatim anamnesis")
 _MOST_WORDS, _LONGEST = 12, 120
+_BASES = re.compile("[ACGTUNacgtun-]+")
 _FILE = re.compile(
     r"(file:|~?/|[A-Za-z]:\\|\\\\).*[^/\\].*|.*[^.\s]\.(bam|bai|cram|sam|fastq|fq|vcf|bcf|dcm|dicom|svs|ndpi|mrxs|tiff?|"
     r"jpe?g|png|pdf|docx?|rtf|xlsx?|csv|tsv|txt|zip|gz|tar|h5ad|h5|rds|rda|nii|msg|eml)",
@@ -133,6 +134,8 @@ _FILE = re.compile(
 )
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 _LIKE_A_NAME = re.compile(r"[^\W\d_]{2,}(,? +[^\W\d_]{2,}|, *[^\W\d_]{2,})+")
+_PHONE = re.compile(r"\+\d[\d ().-]{7,}\d|(\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}")
+_WITH_TITLE = re.compile(r".*\b(Dr|Mr|Mrs|Ms|Prof|Herr|Frau)\.? +[^\W\d_a-z][^\W\d_]+.*", re.DOTALL)
 _SOCIAL_SECURITY = re.compile(r"\d{3}-\d{2}-\d{4}")
 
 
@@ -170,6 +173,8 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
     for pattern, words in (
         (_FILE, "is the name of a file, which often names a person; write a study number"),
         (_MAIL, "is a mail address; delete it from the file"),
+        (_PHONE, "has the form of a telephone number; delete it from the file"),
+        (_WITH_TITLE, "names a person with a title; delete it from the file, or recode the value"),
         (_SOCIAL_SECURITY, "has the form of a social security number; use study numbers"),
     ):
         yield values.isin({text for text, bare in distinct.items() if pattern.fullmatch(bare)}), words
@@ -183,22 +188,22 @@ def revealing(values: pd.Series, *, are_ids: bool, open_text: bool) -> Iterator[
 
 
 _RECORD = re.compile(r"\d{6,10}")
-_FEWEST = 3
-_COUNTED = _words(
-    "count counts read reads total size depth umi umis cell cells base bases length sum number n area"
-)
+_CAPITALIZED = re.compile(r"[^\W\d_a-z][^\W\d_]*[.,]?( +[^\W\d_a-z][^\W\d_]*[.,]?){1,3}")
+_FEWEST_NUMBERS, _FEWEST_NAMES = 3, 5
+_COUNTED = _words("count counts read reads total size depth umi umis cell cells base bases length sum n area")
 
 
-def like_record_numbers(cells: pd.Series, owners: pd.Series | None, *, name: str) -> bool:
-    """Return whether a column holds a number of six to ten digits for each patient, as a hospital gives them.
+def one_of_its_own(cells: pd.Series, owners: pd.Series | None, *, name: str) -> str | None:
+    """Say what a column is like in which each patient has a value that nobody else has; None when like nothing.
 
-    Every filled cell has digits only and as many of them as the others; each patient has one value
-    that nobody else has. A column that counts by its name, or in which every number ends in 0 (a
-    measurement that was rounded), is none.
+    Like record numbers: 6 to 10 digits, as many in every cell; not when the column counts by its
+    name, or when every number ends in 0 (a measurement that was rounded). Like names: two to four
+    words with a capital each, in every cell.
 
     Parameters
     ----------
     cells : Series of str
+        Empty ones do not count.
     owners : Series of str, optional
         The patient of each cell; each cell is one of its own unless given.
     name : str
@@ -207,24 +212,37 @@ def like_record_numbers(cells: pd.Series, owners: pd.Series | None, *, name: str
     Examples
     --------
     >>> patients = pd.Series(["P1", "P2", "P2", "P3"])
-    >>> like_record_numbers(pd.Series(["4471823", "5518204", "5518204", "4902217"]), patients, name="id2")
+    >>> one_of_its_own(pd.Series(["4471823", "5518204", "5518204", "4902217"]), patients, name="id2")
+    'numbers of one length, one for each patient, as record numbers are'
+    >>> one_of_its_own(pd.Series(["4471823", "5518204", "6718204", "4902217"]), patients, name="id2") is None
     True
-    >>> like_record_numbers(pd.Series(["4471823", "5518204", "6718204", "4902217"]), patients, name="id2")
-    False
     """
-    if _COUNTED & _words(name.lower().replace("_", " ").replace(".", " ")):
-        return False
     text = cells.str.strip()
     filled = text[text != ""]
-    digits = filled.unique()
-    alike = len({len(one) for one in digits}) == 1 and all(map(_RECORD.fullmatch, digits))
-    if len(digits) < _FEWEST or not alike or all(one.endswith("0") for one in digits):
-        return False
+    distinct = filled.unique()
+    if len(distinct) < _FEWEST_NUMBERS:
+        return None
+    if _are_numbers(distinct, name):
+        what = "numbers of one length, one for each patient, as record numbers are"
+    elif len(distinct) >= _FEWEST_NAMES and all(map(_CAPITALIZED.fullmatch, distinct)):
+        what = "words with capitals, others for each patient, as names are"
+    else:
+        return None
     who = filled.index.to_series() if owners is None else owners[filled.index]
-    pairs = pd.DataFrame({"who": who, "number": filled}).drop_duplicates()
-    return not pairs["who"].duplicated().any() and not pairs["number"].duplicated().any()
+    pairs = pd.DataFrame({"who": who, "value": filled}).drop_duplicates()
+    return None if pairs["who"].duplicated().any() or pairs["value"].duplicated().any() else what
+
+
+def _are_numbers(distinct: Iterable[str], name: str) -> bool:
+    if _COUNTED & _words(name.lower().replace("_", " ").replace(".", " ")):
+        return False
+    digits = list(distinct)
+    alike = len({len(one) for one in digits}) == 1 and all(map(_RECORD.fullmatch, digits))
+    return alike and not all(one.endswith("0") for one in digits)
 
 
 def _is_long(choice: str) -> bool:
     """Return whether one of several choices, which exports join by ``|``, is a text and not a code."""
-    return len(choice) > _LONGEST or len(choice.split()) > _MOST_WORDS
+    if len(choice.split()) > _MOST_WORDS:
+        return True
+    return len(choice) > _LONGEST and _BASES.fullmatch(choice) is None  # long insertions and deletions name nobody

@@ -60,10 +60,7 @@ def at_timepoint(name: str, read: ReadTable, samples: Part | None, faults: list[
     sample = {str(who): str(one) for one, who in owner.items()}
     known = patient.isin(list(sample)) & ~patient.isin(twice)
     gone = patient[~known & ~patient.isin([*unknown, *twice])]
-    left = [
-        (str(who), "", f"{many} rows: no {timepoint} sample")
-        for who, many in gone.value_counts(sort=False).items()
-    ]
+    left = [(str(who), "", f"no {timepoint} sample") for who in gone]
     kept = frame[known].assign(sample_id=patient[known].map(sample))
     kept = kept.astype({"patient_id": "string", "sample_id": "string"}).reset_index(drop=True)
     already = read.left_out.reindex(columns=["patient_id", "sample_id", "reason"], fill_value="")

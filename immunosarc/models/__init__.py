@@ -8,6 +8,7 @@ from immunosarc.models._composition import compare_composition
 from immunosarc.models._concordance import Concordance, concordance
 from immunosarc.models._course import compare_course
 from immunosarc.models._cross_validate import cross_validate
+from immunosarc.models._cross_validate_gate import ModelGate, model_gate
 from immunosarc.models._cross_validate_pipeline import PREDICTORS
 from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._cut_point import search_cut_points
@@ -32,6 +33,7 @@ __all__ = [
     "Concordance",
     "LockedFeature",
     "LockedModel",
+    "ModelGate",
     "Prediction",
     "Transport",
     "asked",
@@ -53,6 +55,7 @@ __all__ = [
     "landmark_flow",
     "leave_one_group_out",
     "lock_model",
+    "model_gate",
     "pair_classes",
     "pair_timepoints",
     "progression_incidence",

@@ -41,7 +41,8 @@ def associate(
     strata (Westfall-Young step-down). What is permuted is the standardized rank sum for a binary
     endpoint and the standardized log-rank score for a time-to-event endpoint. With covariates it is the
     score of the model without the feature, whose residuals are dealt out within strata; that is approximate,
-    because residuals of patients with unlike covariates are not quite exchangeable. A stratum with one
+    because residuals of patients with unlike covariates are not quite exchangeable, and too bold where the spread
+    of the features changes with a covariate (docs/calibration.md). A stratum with one
     class contributes nothing (:func:`effective_sizes` counts it).
 
     Parameters

@@ -12,6 +12,7 @@ from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
 from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_set
 from immunosarc.models._cross_validate_bootstrap import Redone, bootstrapped, one_round
+from immunosarc.models._cross_validate_gate import ModelGate, gate_of
 from immunosarc.models._cross_validate_measures import (
     calibration_rows,
     decision_curve,
@@ -19,12 +20,13 @@ from immunosarc.models._cross_validate_measures import (
     performance_table,
     risk_groups,
 )
-from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, fit_tuned
+from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, fit_tuned, patients_of
 from immunosarc.models._cross_validate_record import Prediction
+from immunosarc.models._cross_validate_times import left_out_risks, timed_decisions, timed_groups, timed_rows
 from immunosarc.models._landmark import endpoint_named
 from immunosarc.workers import Workers
 
-__all__ = ["checked_settings", "cross_validate", "model_for", "patients_of"]
+__all__ = ["checked_settings", "cross_validate", "model_for"]
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +44,7 @@ def cross_validate(
     n_repeats: int = 10,
     n_bootstrap: int = 200,
     min_events_per_parameter: float = 10.0,
+    risk_by: float | None = None,
     level: float = 0.95,
     seed: int = 0,
     hands: Workers | None = None,
@@ -57,8 +60,9 @@ def cross_validate(
     Beside it stand the apparent performance, Harrell's optimism correction and the .632+ estimate, both with
     the whole pipeline in each bootstrap sample. The interval has the cross-validated estimate in its middle and
     the spread of the same cross-validation in bootstrap samples (on the logit scale for the AUC), the copies of
-    a patient in one fold. The calibration slope is the median slope of the bootstrap models in all patients:
-    below 1, predictions are too extreme. It is fitted with Firth's penalty.
+    a patient in one fold; in small cohorts it is wider than it need be. The calibration slope is the median
+    slope of the bootstrap models in all patients: below 1, predictions are too extreme. It is fitted with Firth's
+    penalty.
 
     Parameters
     ----------
@@ -85,6 +89,9 @@ def cross_validate(
         Bootstrap samples; 0 leaves out optimism, .632+, slope and interval.
     min_events_per_parameter : float
         The gate. 0 computes in any case, and ``status`` then says "exploratory".
+    risk_by : float, optional
+        Month by which the risk of a time-to-event endpoint is judged too: Brier score and thirds of risk, and
+        the decision curve, with patients who left earlier weighed in (:func:`immunosarc.stats.brier_censored`).
     level : float
         Of the intervals.
     seed : int
@@ -127,15 +134,17 @@ def cross_validate(
     checked_settings(n_folds=n_folds, n_repeats=n_repeats, n_bootstrap=n_bootstrap, level=level)
     if n_select is not None and n_select < 1:
         raise PlanError(f"n_select must be at least 1, not {n_select!r}; leave it out to keep every feature.")
+    if risk_by is not None and (target.kind == "binary" or not 0 < risk_by < np.inf):
+        raise PlanError(f"risk_by = {risk_by!r} must be a month above 0, of a time-to-event endpoint.")
     found = analysis_set(table, outcomes, target, covariates=covariates, landmark_day=landmark_day)
     data = patients_of(found)
     _refuse_leave_one_out(len(data.event), n_folds)
-    gate = _Gate(data, n_folds, min_events_per_parameter)
+    gate = gate_of(data, n_folds, min_events_per_parameter)
     head = (endpoint, name)
     simulated = is_simulated(outcomes)
-    if gate.closed:
+    if not gate.open:
         nothing = np.full(len(data.event), np.nan)
-        return _record(gate, data, [], found, nothing, head=head, simulated=simulated)
+        return _record(gate, data, [], found, nothing, head=head, curves=_no_curves(), simulated=simulated)
     recipe = Recipe(name, n_select, found.covariates.shape[1], n_folds)
     repeats = (Redone(recipe, data, n_folds, (seed, 0, i)) for i in range(n_repeats))
     rounds = list((hands or Workers()).map(one_round, repeats))
@@ -146,7 +155,22 @@ def cross_validate(
     how = f"mean over test folds, {n_repeats} x {n_folds} nested folds"
     rows = measures(data, [scores for scores, _ in rounds], linear, boots, (how, level))
     rows += calibration_rows(data, predicted, boots, level)
-    return _record(gate, data, rows, found, predicted, head=head, simulated=simulated)
+    curves = _no_curves()
+    if data.time is None:
+        curves = (risk_groups(predicted, data), decision_curve(predicted, data))
+    elif risk_by is not None:
+        risks = [
+            left_out_risks(recipe, data, n_folds, np.random.default_rng([seed, 0, i]), by=risk_by)
+            for i in range(n_repeats)
+        ]
+        rows += timed_rows(risks, data, by=risk_by)
+        risk = np.mean(risks, axis=0)
+        curves = (timed_groups(risk, data, by=risk_by), timed_decisions(risk, data, by=risk_by))
+    return _record(gate, data, rows, found, predicted, head=head, curves=curves, simulated=simulated)
+
+
+def _no_curves() -> tuple[pd.DataFrame, pd.DataFrame]:
+    return schema.RISK_GROUPS.empty(), schema.DECISION_CURVE.empty()
 
 
 def model_for(endpoint: schema.Endpoint, model: str | None) -> str:
@@ -181,12 +205,6 @@ def checked_settings(*, n_folds: int, n_repeats: int, n_bootstrap: int, level: f
         raise PlanError("; ".join(wrong) + ".")
 
 
-def patients_of(found: AnalysisSet) -> Patients:
-    """Return the rows that a pipeline is fitted to, each patient a group of its own."""
-    x = np.column_stack([found.features, found.covariates])
-    return Patients(x, found.event, found.time, np.arange(len(found.event)))
-
-
 def _refuse_leave_one_out(n: int, n_folds: int) -> None:
     if n_folds > n / 2 and n > 2:
         raise PlanError(
@@ -196,40 +214,15 @@ def _refuse_leave_one_out(n: int, n_folds: int) -> None:
         )
 
 
-class _Gate:
-    """Whether there are enough patients to fit anything, in numbers and in words."""
-
-    def __init__(self, data: Patients, n_folds: int, needed: float) -> None:
-        self.n, self.n_events, self.n_parameters = len(data.event), int(data.event.sum()), data.x.shape[1]
-        rarer = self.n_events if data.time is not None else min(self.n_events, self.n - self.n_events)
-        self.per_parameter = rarer / self.n_parameters if self.n_parameters else float("inf")
-        found = f"{rarer} events for {self.n_parameters} candidates, {self.per_parameter:.1f} for each"
-        self.status, self.closed = "ok", True
-        if not self.n_parameters:
-            self.status = "not enough data to model: the table has no features"
-        elif rarer < n_folds:
-            self.status = f"not enough data to model: {rarer} events for {n_folds} folds, each needs one"
-        elif self.per_parameter < needed:
-            few = max(int(rarer / needed), 0)
-            self.status = (
-                f"not enough data to model: {found}, {needed:g} needed. "
-                f"{f'Name at most {few} in advance' if few else 'Test single features with associate'}, or pass "
-                "min_events_per_parameter=0 for exploratory numbers"
-            )
-        else:
-            self.closed = False
-            if self.per_parameter < 10:
-                self.status = f"exploratory: {found} (10 are customary); read the interval, not the estimate"
-
-
 def _record(
-    gate: _Gate,
+    gate: ModelGate,
     data: Patients,
     rows: list[dict[str, object]],
     found: AnalysisSet,
     predicted: Floats,
     *,
     head: tuple[str, str],
+    curves: tuple[pd.DataFrame, pd.DataFrame],
     simulated: bool,
 ) -> Prediction:
     endpoint, model = head
@@ -242,9 +235,7 @@ def _record(
             "predicted": predicted,
         }
     )
-    useful = data.time is None and not gate.closed
-    calibration = risk_groups(predicted, data) if useful else schema.RISK_GROUPS.empty()
-    decisions = decision_curve(predicted, data) if useful else schema.DECISION_CURVE.empty()
+    calibration, decisions = curves
     return Prediction(
         endpoint=endpoint,
         model=model,
@@ -252,7 +243,7 @@ def _record(
         n=gate.n,
         n_events=gate.n_events,
         n_parameters=gate.n_parameters,
-        events_per_parameter=gate.per_parameter,
+        events_per_parameter=gate.events_per_parameter,
         performance=marked(schema.PERFORMANCE.check(performance), simulated=simulated),
         predictions=marked(schema.PREDICTIONS.check(predictions), simulated=simulated),
         calibration=marked(calibration, simulated=simulated),

@@ -16,6 +16,7 @@ __all__ = ["calibration_rows", "decision_curve", "measures", "performance_table"
 
 Floats = NDArray[np.float64]
 _N_GROUPS = 3
+_EDGE = 1e-3
 _THRESHOLDS = np.arange(5, 100, 5) / 100
 
 
@@ -77,7 +78,11 @@ def _point_632_plus(measure: str, apparent: float, outside: float, chance: float
 
 
 def _interval(measure: str, center: float, repeated: Floats, level: float) -> dict[str, object]:
-    """Normal interval around the estimate with the spread of bootstraps; on the logit scale unless Brier."""
+    """Interval around the estimate with the spread of bootstraps; normal on the logit scale unless Brier.
+
+    The spread is taken as it is and brought to the logit scale at the estimate: small folds give an AUC of 1 in
+    many a bootstrap sample, and the spread of those logits would say nothing.
+    """
     known = repeated[np.isfinite(repeated)]
     if len(known) < 2 or not np.isfinite(center):
         return {}
@@ -85,9 +90,8 @@ def _interval(measure: str, center: float, repeated: Floats, level: float) -> di
     if measure == "brier":
         half = reach * known.std(ddof=1)
         return {"conf_low": max(center - half, 0.0), "conf_high": min(center + half, 1.0), "conf_level": level}
-    edge = 1e-3  # an AUC of 0 or 1 has no logit
-    logits = special.logit(np.clip(known, edge, 1 - edge))
-    middle, half = special.logit(np.clip(center, edge, 1 - edge)), reach * logits.std(ddof=1)
+    inside = np.clip(center, _EDGE, 1 - _EDGE)  # an AUC of 0 or 1 has no logit
+    middle, half = special.logit(inside), reach * known.std(ddof=1) / (inside * (1 - inside))
     return {
         "conf_low": float(special.expit(middle - half)),
         "conf_high": float(special.expit(middle + half)),

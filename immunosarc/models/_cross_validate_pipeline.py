@@ -10,9 +10,20 @@ from numpy.typing import NDArray
 from scipy import special
 
 from immunosarc import stats
+from immunosarc.models._analysis_set import AnalysisSet
 from immunosarc.registry import Registry
 
-__all__ = ["PREDICTORS", "Fitted", "Patients", "Recipe", "deal_folds", "discrimination", "fit_tuned"]
+__all__ = [
+    "PREDICTORS",
+    "Fitted",
+    "Patients",
+    "Preparation",
+    "Recipe",
+    "deal_folds",
+    "discrimination",
+    "fit_tuned",
+    "patients_of",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -126,6 +137,12 @@ class Fitted:
         """Return log odds or log hazards, one row per penalty."""
         prepared = self.preparation.transform(x)
         return np.asarray(self.path.intercept[:, None] + self.path.coefficients @ prepared.T)
+
+
+def patients_of(found: AnalysisSet) -> Patients:
+    """Return the rows that a pipeline is fitted to, each patient a group of its own."""
+    x = np.column_stack([found.features, found.covariates])
+    return Patients(x, found.event, found.time, np.arange(len(found.event)))
 
 
 def fit_tuned(recipe: Recipe, data: Patients, rng: np.random.Generator) -> Fitted:

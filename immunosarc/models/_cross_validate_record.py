@@ -29,9 +29,10 @@ class Prediction:
     predictions : DataFrame
         ``schema.PREDICTIONS``: of each patient, by models that never saw the patient.
     calibration : DataFrame
-        ``schema.RISK_GROUPS``: predicted and observed by thirds of the predicted risk (binary endpoints).
+        ``schema.RISK_GROUPS``: predicted and observed by thirds of the predicted risk (of a time-to-event
+        endpoint where ``risk_by`` was asked for).
     decision_curve : DataFrame
-        ``schema.DECISION_CURVE`` (binary endpoints).
+        ``schema.DECISION_CURVE``, of the same risks.
     """
 
     endpoint: str

@@ -188,18 +188,21 @@ def _bootstrapped(
     rng = np.random.default_rng(seed)
     groups = [np.flatnonzero(data.strata == code) for code in np.unique(data.strata)]
     cuts = np.full((n_bootstrap, len(data.names)), np.nan)
-    effects = np.full_like(cuts, np.nan)
+    uppers, effects = np.full_like(cuts, np.nan), np.full_like(cuts, np.nan)
     for b in range(n_bootstrap):
         drawn = np.concatenate([rng.choice(group, len(group)) for group in groups])
         scores = _scores(data, drawn)
         out = np.setdiff1d(np.arange(len(data.event)), drawn)
         for j in range(len(data.names)):
-            cuts[b, j], sign = _best_cut(data.features[drawn, j], scores, data.strata[drawn], min_share)
+            cuts[b, j], uppers[b, j], sign = _best_cut(
+                data.features[drawn, j], scores, data.strata[drawn], min_share
+            )
             left = out[np.isfinite(data.features[out, j])]
             effects[b, j] = sign * _effect(data, left, j, cuts[b, j])  # in the direction that was promised
     whole = np.isfinite(cuts) & np.isfinite(effects)
     tail = 50.0 * (1.0 - level)
-    limits = [_column_percentile(cuts, q) for q in (tail, 100.0 - tail)]
+    # every threshold between a cut and the next value splits the same patients: the interval holds them all
+    limits = [_column_percentile(cuts, tail), _column_percentile(uppers, 100.0 - tail)]
     return {
         "cut_low": limits[0],
         "cut_high": limits[1],
@@ -208,16 +211,20 @@ def _bootstrapped(
     }
 
 
-def _best_cut(feature: Floats, scores: Floats, strata: NDArray[np.intp], min_share: float) -> tuple[float, float]:
-    """Return the best cut and whether there are more (1) or fewer (-1) events above it."""
+def _best_cut(
+    feature: Floats, scores: Floats, strata: NDArray[np.intp], min_share: float
+) -> tuple[float, float, float]:
+    """Return the best cut, the next value above it, and whether there are more (1) or fewer (-1) events above."""
     known = np.isfinite(feature)
     cuts, statistics, _ = stats.selected_curve(
         feature[known], scores[known], strata=strata[known], min_share=min_share
     )
     if not np.isfinite(statistics).any():
-        return float("nan"), float("nan")
+        return float("nan"), float("nan"), float("nan")
     place = int(np.nanargmax(np.abs(statistics)))
-    return float(cuts[place]), float(np.sign(statistics[place]))
+    cut = float(cuts[place])
+    above = feature[known & (feature > cut)].min()
+    return cut, float(above), float(np.sign(statistics[place]))
 
 
 def _mean(values: Floats) -> float:

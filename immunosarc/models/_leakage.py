@@ -12,8 +12,15 @@ from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import ImmunosarcError, PlanError, raise_together
 from immunosarc.models._analysis_set import AnalysisSet, analysis_set
-from immunosarc.models._cross_validate import model_for, patients_of
-from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Recipe, deal_folds, fit_tuned
+from immunosarc.models._cross_validate import model_for
+from immunosarc.models._cross_validate_pipeline import (
+    PREDICTORS,
+    Patients,
+    Recipe,
+    deal_folds,
+    fit_tuned,
+    patients_of,
+)
 from immunosarc.models._landmark import endpoint_named, endpoint_recorded, features_of_patients
 from immunosarc.models._leakage_dynamic import Scorer, Trial, dynamic_findings
 from immunosarc.models._leakage_static import Finding, Split, static_findings
@@ -47,7 +54,8 @@ def audit_leakage(
     scaled over all patients, scores that depend on the other patients, outcomes among the features, samples
     taken after the outcome, one patient under two names or on both sides of a fold. Dynamic checks run the
     pipeline again with one thing changed: the outcomes of the test patients, their features, or all outcomes
-    dealt out at random. Nothing that training must not see may move a score.
+    dealt out at random. Nothing that training must not see may move a score. What happened before the table
+    was made cannot be seen: features that were chosen by these patients' outcomes pass every check.
 
     Parameters
     ----------

@@ -91,7 +91,9 @@ def _fitted_outside(estimator: object) -> Finding:
     """A scikit-learn step that is fitted already has seen patients it should not have seen."""
     check = "fitted_outside_the_fold"
     if not hasattr(estimator, "fit"):
-        return Finding(check, "static", status="a function: judged by running it")
+        named = isinstance(estimator, str)
+        how = "a model of this package, fitted anew in each fold" if named else "a function"
+        return Finding(check, "static", status=f"{how}: judged by running it")
     steps = [step for _, step in getattr(estimator, "steps", [("", estimator)]) if hasattr(step, "fit")]
     fitted = [type(step).__name__ for step in steps if _is_fitted(step)]
     return _said(check, fitted, "already fitted: {names}. Pass it unfitted; each fold fits its own.")

@@ -14,8 +14,8 @@ import pandas as pd
 from immunosarc import __version__, schema
 from immunosarc.errors import DataFileError, LockError, PlanError, did_you_mean, raise_together
 from immunosarc.models._analysis_set import PerPatient, analysis_set
-from immunosarc.models._cross_validate import model_for, patients_of
-from immunosarc.models._cross_validate_pipeline import Fitted, Recipe, fit_tuned
+from immunosarc.models._cross_validate import model_for
+from immunosarc.models._cross_validate_pipeline import Fitted, Recipe, fit_tuned, patients_of
 from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._landmark import endpoint_named
 from immunosarc.models._locked_record import LockedFeature, LockedModel, content_hash

@@ -17,7 +17,11 @@ def adjusted_null(data: AnalysisSet, permutations: np.ndarray) -> tuple[Floats, 
 
     Approximate: residuals of patients with unlike covariates are not quite exchangeable. Dealt out, they may
     lean on the covariates again, which the ones seen cannot, so that the statistics dealt out vary too little by
-    the degrees of freedom that the covariates took; they are widened by as much. NaN where the covariates
+    the degrees of freedom that the covariates took; they are widened by as much. It holds as long as the spread
+    of the features is the same whatever the covariates: where it grows e-fold in two standard deviations of one,
+    0.08 instead of 0.05 of trials of 30 have a false lead. Dealing out Pearson residuals is worse (0.06 to 0.21),
+    as their largest fall to patients who cannot have them; errors that allow for unlike spread, permutation by
+    permutation, lose 5 to 10 points of power and take back only part of the surplus. NaN where the covariates
     cannot be fitted.
     """
     scores, features = _residuals(data), without_covariates(data)

@@ -230,7 +230,12 @@ def _evidence(
 
 
 def _in_training(training: Mapping[str, Any], measure: str) -> float:
-    """What honest cross-validation gave where the model was made; NaN where the model does not say."""
+    """What honest cross-validation gave where the model was made; NaN where the model does not say.
+
+    There the calibration in the large is a difference of shares, here one of log odds: not set side by side.
+    """
+    if measure == "calibration_in_the_large":
+        return float("nan")
     estimators = ("optimism_corrected",) if measure == "calibration_slope" else ("cross_validated",)
     return next(
         (float(training[f"{measure} {one}"]) for one in estimators if f"{measure} {one}" in training), np.nan

@@ -2,10 +2,13 @@
 
 from immunosarc.plots._attrition import attrition, flow_steps
 from immunosarc.plots._butterfly import butterfly
+from immunosarc.plots._cohort_forest import cohort_forest
 from immunosarc.plots._concordance import concordance
 from immunosarc.plots._forest import forest
 from immunosarc.plots._heatmap import heatmap
 from immunosarc.plots._kaplan_meier import kaplan_meier
+from immunosarc.plots._next_trial import historical_controls, next_trial
+from immunosarc.plots._oncoprint import oncoprint
 from immunosarc.plots._paired_change import paired_change
 from immunosarc.plots._prediction import calibration, decision_curve
 from immunosarc.plots._rates import rates
@@ -20,6 +23,7 @@ from immunosarc.plots._words import (
     DASH,
     Measure,
     alpha_text,
+    counted,
     endpoint_label,
     family_condition,
     family_title,
@@ -39,7 +43,9 @@ __all__ = [
     "attrition",
     "butterfly",
     "calibration",
+    "cohort_forest",
     "concordance",
+    "counted",
     "decision_curve",
     "endpoint_label",
     "family_condition",
@@ -47,10 +53,13 @@ __all__ = [
     "flow_steps",
     "forest",
     "heatmap",
+    "historical_controls",
     "interval_text",
     "kaplan_meier",
     "measure",
+    "next_trial",
     "number_text",
+    "oncoprint",
     "p_text",
     "paired_change",
     "percent_text",

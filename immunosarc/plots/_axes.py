@@ -7,10 +7,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from immunosarc.plots._palette import MUTED
+from immunosarc.plots._palette import GRID, INK, MUTED
 from immunosarc.plots._words import number_text
 
-__all__ = ["current", "fitted_font", "footnote", "plain", "ratio_axis", "say_why", "titled"]
+__all__ = [
+    "beside",
+    "clipped_interval",
+    "current",
+    "fitted_font",
+    "footnote",
+    "plain",
+    "rate_axis",
+    "ratio_axis",
+    "say_why",
+    "titled",
+]
 
 SIMULATED = "SIMULATED"
 _FEWEST_TICKS = 3
@@ -91,3 +102,65 @@ def ratio_axis(ax: Axes, limits: tuple[float, float]) -> None:
         shown = [tick for tick in finer if limits[0] <= tick <= limits[1]]
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks(shown, [f"{tick:,.10g}" if tick < _PLAIN else number_text(tick) for tick in shown])
+
+
+def beside(
+    ax: Axes,
+    place: float,
+    texts: dict[float, str],
+    *,
+    font: float,
+    weight: str = "normal",
+    va: str = "center",
+    ha: str = "center",
+    color: str = INK,
+) -> None:
+    """Write texts to the right of the Axes at height ``place``; keys are points from the edge to their ``ha``."""
+    for shift, text in texts.items():
+        ax.annotate(
+            text,
+            (1, place),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(shift, 0),
+            textcoords="offset points",
+            fontsize=0.92 * font,
+            ha=ha,
+            va=va,
+            color=color,
+            fontweight=weight,
+            annotation_clip=False,
+        )
+
+
+def clipped_interval(
+    ax: Axes,
+    place: float,
+    ends: tuple[float, float],
+    *,
+    limits: tuple[float, float],
+    color: str,
+    style: str = "-",
+) -> None:
+    """Draw an interval at height ``place``, with an arrow where it leaves the limits."""
+    if np.isnan(ends).any():
+        return
+    inside = (max(ends[0], limits[0]), min(ends[1], limits[1]))
+    if style:
+        ax.plot(inside, [place, place], style, color=color, linewidth=1.6, solid_capstyle="butt", zorder=2)
+    lost = (ends[0] < limits[0], ends[1] > limits[1])
+    for beyond, marker, end in zip(lost, "<>", limits, strict=True):
+        if beyond:
+            ax.plot([end], [place], marker=marker, markersize=6, color=color, clip_on=False, zorder=3)
+
+
+def rate_axis(ax: Axes, labels: list[str], *, font: float) -> None:
+    """Scale the x axis from 0 to 100% and give every row its label, the first at the top."""
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.set_yticks(range(len(labels)), labels, fontsize=font)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(0, 100)
+    ax.set_xticks(range(0, 101, 20), [f"{tick}%" for tick in range(0, 101, 20)])
+    ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.set_xlabel("Share of patients")
+    ax.spines[["top", "right", "left"]].set_visible(False)

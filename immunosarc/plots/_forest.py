@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 
 from immunosarc import schema
 from immunosarc.errors import SchemaError
-from immunosarc.plots._axes import current, fitted_font, footnote, plain, ratio_axis, say_why, titled
+from immunosarc.plots._axes import (
+    beside,
+    clipped_interval,
+    current,
+    fitted_font,
+    footnote,
+    plain,
+    ratio_axis,
+    say_why,
+    titled,
+)
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED
 from immunosarc.plots._words import (
     Measure,
@@ -165,7 +175,7 @@ def _effect(
         _cells(ax, place, (_counts(row), "", ""), font=font)
         return
     low, value, high = (float(x) for x in how.shown([row["conf_low"], row["estimate"], row["conf_high"]]))
-    _interval(ax, place, (low, high), limits=limits)
+    clipped_interval(ax, place, (low, high), limits=limits, color=BLUE)
     filled = bool(schema.significant(row.to_frame().T)[0])
     ax.plot(
         [value],
@@ -181,17 +191,6 @@ def _effect(
     _cells(ax, place, (_counts(row), text, p_text(row["p_maxt"])), font=font)
 
 
-def _interval(ax: Axes, place: float, ends: tuple[float, float], *, limits: tuple[float, float]) -> None:
-    if np.isnan(ends).any():
-        return
-    inside = (max(ends[0], limits[0]), min(ends[1], limits[1]))
-    ax.plot(inside, [place, place], color=BLUE, linewidth=1.6, solid_capstyle="butt", zorder=2)
-    lost = (ends[0] < limits[0], ends[1] > limits[1])
-    for beyond, marker, end in zip(lost, "<>", limits, strict=True):
-        if beyond:
-            ax.plot([end], [place], marker=marker, markersize=6, color=BLUE, clip_on=False, zorder=3)
-
-
 def _counts(row: pd.Series) -> str:
     n, events = (0 if pd.isna(row[name]) else int(row[name]) for name in ("n", "n_events"))
     return f"{n} ({events})"
@@ -204,17 +203,5 @@ def _headings(ax: Axes, font: float) -> None:
 def _cells(
     ax: Axes, place: float, texts: tuple[str, ...], *, font: float, weight: str = "normal", va: str = "center"
 ) -> None:
-    for text, (_, shift) in zip(texts, _COLUMNS, strict=True):
-        ax.annotate(
-            text,
-            (1, place),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(shift, 0),
-            textcoords="offset points",
-            fontsize=0.92 * font,
-            ha="center",
-            va=va,
-            color=INK,
-            fontweight=weight,
-            annotation_clip=False,
-        )
+    shifts = [shift for _, shift in _COLUMNS]
+    beside(ax, place, dict(zip(shifts, texts, strict=True)), font=font, weight=weight, va=va)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,6 +13,8 @@ from immunosarc.plots._axes import current, footnote, say_why, titled
 from immunosarc.plots._palette import BLUE, GRID, INK, MUTED, VERMILION
 
 __all__ = ["calibration", "decision_curve"]
+
+_ROOM = 12  # percent left of a point that its label needs
 
 
 def calibration(groups: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -43,17 +47,22 @@ def calibration(groups: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     x, y, low, high = (100 * rows[name].to_numpy() for name in ("predicted", "observed", "conf_low", "conf_high"))
     ax.vlines(x, low, high, color=MUTED, linewidth=1.5, zorder=2)
     ax.plot(x, y, "o", color=BLUE, markersize=7, zorder=3)
-    for place, share, (_, row) in zip(x, y, rows.iterrows(), strict=True):
-        ax.annotate(
-            f"{row['n_events']:.0f}/{row['n']:.0f}",
-            (place, share),
-            xytext=(7, 4),
-            textcoords="offset points",
-            color=INK,
-        )
-    ax.set(xlim=(-2, 102), ylim=(-2, 102), xlabel="Predicted risk, left out (%)", ylabel="Observed share (%)")
+    for i, (place, share, top, (_, row)) in enumerate(zip(x, y, high, rows.iterrows(), strict=True)):
+        ax.annotate(f"{row['n_events']:.0f}/{row['n']:.0f}", color=INK, **_beside(i, len(x), (place, share, top)))
+    ax.set(xlim=(-2, 102), ylim=(-2, 102), xlabel="Predicted risk (%)", ylabel="Observed share (%)")
     footnote(ax, "bars: exact 95% intervals; line: perfect calibration", below=38)
     return ax
+
+
+def _beside(i: int, n: int, point: tuple[float, float, float]) -> dict[str, Any]:
+    """The first label to the left, the last to the right, others above their bar: close points stay legible."""
+    place, share, top = point
+    offset = {"textcoords": "offset points"}
+    if i == n - 1:
+        return {"xy": (place, share), "xytext": (7, 4), "ha": "left"} | offset
+    if i == 0 and place > _ROOM:
+        return {"xy": (place, share), "xytext": (-7, 4), "ha": "right"} | offset
+    return {"xy": (place, top), "xytext": (3, 4), "ha": "right"} | offset
 
 
 def decision_curve(decisions: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from immunosarc import schema
-from immunosarc.plots._axes import current, fitted_font, footnote, plain, say_why, titled
-from immunosarc.plots._palette import GRID, INK, MUTED, VERMILION, category_styles
+from immunosarc.plots._axes import beside, current, fitted_font, footnote, plain, rate_axis, say_why, titled
+from immunosarc.plots._palette import INK, MUTED, VERMILION, category_styles
 from immunosarc.plots._words import endpoint_label, percent_text, stratum_label
 
 __all__ = ["rates"]
@@ -49,7 +49,7 @@ def rates(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for place, row in rows.iterrows():
         style = styles[str(row["stratum"])]
         _rate(ax, float(place), row, color=style.color, marker=style.marker, font=font)
-    _scales(ax, [_label(row) for _, row in rows.iterrows()], font=font)
+    rate_axis(ax, [_label(row) for _, row in rows.iterrows()], font=font)
     if rows["null_value"].notna().any():
         footnote(ax, "red bar: rate it is compared with (exact one-sided p in the table)", below=34)
     return ax
@@ -84,31 +84,4 @@ def _rate(ax: Axes, place: float, row: pd.Series, *, color: str, marker: str, fo
         text, tail = counts, shown
     for shift, words in ((8, text), (54, tail)):
         if words:
-            _beside(ax, place, words, shift=shift, font=font, color=INK if tail else MUTED)
-
-
-def _beside(ax: Axes, place: float, text: str, *, shift: float, font: float, color: str) -> None:
-    """Write beside the Axes, so many points from its right edge."""
-    ax.annotate(
-        plain(text),
-        (1, place),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(shift, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=0.95 * font,
-        color=color,
-        annotation_clip=False,
-    )
-
-
-def _scales(ax: Axes, labels: list[str], *, font: float) -> None:
-    ax.set_ylim(len(labels) - 0.4, -0.6)
-    ax.set_yticks(range(len(labels)), labels, fontsize=font)
-    ax.tick_params(axis="y", length=0)
-    ax.set_xlim(0, 100)
-    ax.set_xticks(range(0, 101, 20), [f"{tick}%" for tick in range(0, 101, 20)])
-    ax.grid(axis="x", color=GRID, linewidth=0.6)
-    ax.set_axisbelow(True)
-    ax.set_xlabel("Share of patients")
-    ax.spines[["top", "right", "left"]].set_visible(False)
+            beside(ax, place, {shift: plain(words)}, font=font, ha="left", color=INK if tail else MUTED)

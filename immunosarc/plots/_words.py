@@ -345,5 +345,22 @@ def spelled(name: str) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """Return a number with its noun."""
+    """Return a number with its noun.
+
+    Parameters
+    ----------
+    number : float
+        A count.
+    noun : str
+        In the singular; takes an s for any other count than 1.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted(1, "cohort"), counted(1200, "patient")
+    ('1 cohort', '1,200 patients')
+    """
     return f"{int(number):,} {noun}{'' if number == 1 else 's'}"

@@ -86,6 +86,8 @@ def _card_row(name: str, part: pd.DataFrame) -> list[str]:
         return [*who, *[plots.DASH] * 7]
     how = plots.measure(str(first["measure"]))
     effects = [part["effect"].iloc[row] for row in (0, 1, 3, 4)]
+    if first["alternative"] == "less":  # the table holds sizes; here is the side that was stated
+        effects = [2 * (0.0 if how.ratio else how.null) - x for x in effects]
     half = part.iloc[2]
     errors = [
         plots.DASH if pd.isna(half[column]) else f"{half[column]:{form}}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -39,16 +40,30 @@ def suppressed_study(study: Study, below: int) -> Study:
     """
     tables = suppressed_tables(study.tables, below)
     gone = sorted(set(study.tables) - set(tables))
-    about = {**released_provenance(study.provenance), "suppressed_below": below, "tables_left_out": gone}
+    about = {
+        **released_provenance(study.provenance, _names_of(study)),
+        "suppressed_below": below,
+        "tables_left_out": gone,
+    }
     return dataclasses.replace(study, tables=MappingProxyType(tables), provenance=MappingProxyType(about))
 
 
-def released_provenance(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where the numbers come from, without patients who were left out and without the names of files.
+def _names_of(study: Study) -> set[str]:
+    left_out = (row for step in study.cohort.provenance.get("loading", ()) for row in step["left_out"])
+    gone = {str(name) for row in left_out for name in row[:2]}
+    return gone.union(study.cohort.patients.index, study.cohort.samples.index)
+
+
+def released_provenance(provenance: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return where the numbers come from, without single patients and without the names of files.
 
     A folder of samples names them, and a file is often named for a person; the hashes say the same.
+    A caveat that holds the name of a patient or sample (``names``) stays behind.
     """
     told = {name: fact for name, fact in provenance.items() if name not in ("loading", "files")}
+    if "caveats" in told:
+        known = set(names)
+        told["caveats"] = [one for one in told["caveats"] if known.isdisjoint(re.findall(r"[\w.-]*\w", one))]
     hashes = sorted(str(facts["sha256"]) for facts in provenance.get("files", {}).values())
     return {**told, "files_sha256": hashes} if hashes else told
 

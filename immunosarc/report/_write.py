@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from immunosarc.report._tables import about_study, table_files
 from immunosarc.report._workbook import write_workbook
 from immunosarc.study import Study
 
-__all__ = ["write", "write_tables"]
+__all__ = ["fill_step", "write", "write_tables"]
 
 SIMULATED = "SIMULATED: every patient, sample and number here was made by simulation."
 
@@ -122,22 +122,30 @@ def write_tables(
     ['sample_id', 'cyt', 'S1', '5.2']
     """
     facts = {"title": title, "simulated": simulated, "immunosarc": __version__, **about}
-    told = tables
+    told, lines = tables, [SIMULATED] if simulated else []
     if suppress_below is not None:
         told = suppressed_tables(tables, suppress_below)
         facts |= {"suppressed_below": suppress_below, "tables_left_out": sorted(set(tables) - set(told))}
-        facts |= {"provenance": released_provenance(about["provenance"])} if "provenance" in about else {}
+        if "provenance" in about:
+            facts |= {"provenance": released_provenance(about["provenance"], _names_in(tables))}
+        lines.append(_left_out_below(suppress_below))
+    return put_folder(out, lambda folder: fill_step(told, folder, about=facts, lines=lines))
 
-    def fill(folder: Path) -> None:
-        table_files(told, folder / "tables", about=facts)
-        lines = [SIMULATED] if simulated else []
-        lines += [] if suppress_below is None else [_left_out_below(suppress_below)]
-        write_workbook(told, folder / "tables.xlsx", title=title, lines=lines)
-        records = {name: indexed(table).to_dict(orient="records") for name, table in told.items()}
-        text = json_text({"format": FORMAT, **facts, "tables": records})
-        (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
 
-    return put_folder(out, fill)
+def fill_step(
+    tables: Mapping[str, pd.DataFrame], folder: Path, *, about: Mapping[str, Any], lines: Sequence[str]
+) -> None:
+    """Fill a folder with the tables of one step; ``about``, with its title, stands beside each of them."""
+    table_files(tables, folder / "tables", about=about)
+    write_workbook(tables, folder / "tables.xlsx", title=about["title"], lines=list(lines))
+    records = {name: indexed(table).to_dict(orient="records") for name, table in tables.items()}
+    text = json_text({"format": FORMAT, **about, "tables": records})
+    (folder / RESULTS).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _names_in(tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    columns = (indexed(table).get(name, ()) for table in tables.values() for name in ("patient_id", "sample_id"))
+    return {str(one) for column in columns for one in column}
 
 
 def _left_out_below(below: int) -> str:

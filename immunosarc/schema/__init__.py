@@ -43,9 +43,12 @@ from immunosarc.schema._endpoint import (
     Endpoint,
     refuse_response_groups,
 )
+from immunosarc.schema._historical_control import HISTORICAL_CONTROL
 from immunosarc.schema._imaging import (
     CELL_UNITS,
+    FIELD_COUNTS,
     IMAGING,
+    IMMUNE_PHENOTYPE,
     IMMUNE_PHENOTYPES,
     LYMPHOID_STRUCTURES,
     REGIONS,
@@ -54,12 +57,15 @@ from immunosarc.schema._imaging import (
 )
 from immunosarc.schema._ledger import LEDGER
 from immunosarc.schema._molecular import (
+    ALTERATIONS,
     ANALYTES,
     CHANGED_CLONES,
     CLONOTYPES,
+    COPY_NUMBERS,
     LOCI,
     NEOANTIGENS,
     REPERTOIRE_OVERLAP,
+    SOLUBLE,
     VARIANT_TYPES,
 )
 from immunosarc.schema._multiverse import MULTIVERSE, MULTIVERSE_CHOICES, PATH_DIMENSIONS, choice_text
@@ -120,6 +126,7 @@ __all__ = [
     "ADTR",
     "ADTTE",
     "ADVERSE_EVENTS",
+    "ALTERATIONS",
     "ANALYTES",
     "APPLICABILITY",
     "ASSESSMENTS",
@@ -141,6 +148,7 @@ __all__ = [
     "CONCORDANCE",
     "CONCORDANCE_RANKS",
     "CONFLICTS",
+    "COPY_NUMBERS",
     "COVERAGE",
     "CUT_POINT",
     "DAYS_PER_MONTH",
@@ -150,9 +158,12 @@ __all__ = [
     "EVENT_COUNTS",
     "EXPOSURES",
     "FIELDS",
+    "FIELD_COUNTS",
+    "HISTORICAL_CONTROL",
     "IMAGING",
     "IMMUNE_BEST",
     "IMMUNE_COURSE",
+    "IMMUNE_PHENOTYPE",
     "IMMUNE_PHENOTYPES",
     "IMMUNE_RECIST",
     "IMMUNE_RESPONSES",
@@ -202,6 +213,7 @@ __all__ = [
     "SAMPLES",
     "SHIFT",
     "SIX_MONTHS_DAYS",
+    "SOLUBLE",
     "SPATIAL",
     "STAMPS",
     "STOP_REASONS",

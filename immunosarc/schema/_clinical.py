@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from immunosarc.schema._imaging import REGIONS
-from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, NEOANTIGENS, VARIANT_TYPES
+from immunosarc.schema._molecular import ANALYTES, CLONOTYPES, COPY_NUMBERS, NEOANTIGENS, VARIANT_TYPES
 from immunosarc.schema._table import Column, Problem, RowRule, Table
 
 __all__ = [
@@ -151,6 +151,7 @@ SAMPLES = Table(
         "specimen": Column("text", "what was taken", values=("tumor", "blood", "normal", "other")),
         "site": Column("text", "anatomic site of the biopsy"),
         "batch": Column("text", "laboratory batch"),
+        "purity": Column("number", "share of tumor cells, by the pathologist or by DNA", low=0, high=1),
         "callable_mb": Column(
             "number",
             "megabases of exome or panel in which a variant could be called; missing = not sequenced",
@@ -270,15 +271,15 @@ VARIANTS = _long(
 
 
 def _one_area(frame: pd.DataFrame) -> list[Problem]:
-    """One row for each field, or one for each region of it; never a whole beside its parts."""
-    parts = frame.reindex(columns=["sample_id", "field_id", "region"])
+    """One row for each field, or for each region or part of it; never a whole beside its regions."""
+    parts = frame.reindex(columns=["sample_id", "field_id", "region", "part"])
     again = parts.duplicated(keep=False)
     whole = parts["region"].isna().groupby([parts["sample_id"], parts["field_id"]]).transform("any")
     mixed = whole & parts["region"].notna()
     return [
         Problem("area_mm2", what, tuple(int(i) for i in mask.to_numpy(dtype=bool).nonzero()[0]))
         for mask, what in (
-            (again, "the same region of a field has several areas"),
+            (again, "several areas of one region (a column part may name what each is of)"),
             (mixed, "the whole field has an area beside those of its regions; keep one of the two"),
         )
         if mask.any()
@@ -291,10 +292,11 @@ FIELDS = _long(
     sample_id=Column("text", "the sample that the image shows", required=True, filled=True),
     field_id=Column("text", "the image, or the field of view", required=True, filled=True),
     region=Column("text", "tissue of the area; empty = the whole field", values=REGIONS),
+    part=Column("text", "one of several annotations of a region, whose areas are added up"),
     area_mm2=Column("number", "area that was analyzed, square millimeters; empty = unknown", low=0),
 )
 
 _CLINICAL = (LESIONS, ASSESSMENTS, EXPOSURES, MEDICATIONS, ADVERSE_EVENTS)
-_LONG = (*_CLINICAL, VARIANTS, CLONOTYPES, NEOANTIGENS, ANALYTES, FIELDS)
+_LONG = (*_CLINICAL, VARIANTS, COPY_NUMBERS, CLONOTYPES, NEOANTIGENS, ANALYTES, FIELDS)
 LONG_TABLES = MappingProxyType({table.name: table for table in _LONG})
 """The tables that ``Cohort.tables`` may hold, by name."""

@@ -29,7 +29,7 @@ CUT_POINT = Table(
         "n_cuts": _number("cuts that were tried", low=0),
         "cut": _number("best cut; high is above it"),
         "cut_low": _number("lower limit of the bootstrap interval of the cut"),
-        "cut_high": _number("upper limit of the bootstrap interval of the cut"),
+        "cut_high": _number("upper limit; any cut up to the next value splits alike, so that value counts"),
         "n_high": _number("patients above the cut", low=0),
         "statistic": _number("standardized statistic at the best cut; positive: more events above it"),
         "p_corrected": _number("p that counts every cut tried on this feature", low=0, high=1),

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from immunosarc.schema._table import Column, Table
 
-__all__ = ["CELL_UNITS", "IMAGING", "IMMUNE_PHENOTYPES", "LYMPHOID_STRUCTURES", "REGIONS", "SPATIAL", "CellRule"]
+__all__ = [
+    "CELL_UNITS",
+    "FIELD_COUNTS",
+    "IMAGING",
+    "IMMUNE_PHENOTYPE",
+    "IMMUNE_PHENOTYPES",
+    "LYMPHOID_STRUCTURES",
+    "REGIONS",
+    "SPATIAL",
+    "CellRule",
+]
 
 REGIONS = ("tumor", "stroma", "other")
 """The tissue that a cell lies in."""
@@ -136,6 +146,20 @@ IMAGING = Table(
     },
 )
 
+FIELD_COUNTS = Table(
+    "field_counts",
+    {
+        "sample_id": _text("sample"),
+        "field_id": _text("field of the image"),
+        "population": _text("population"),
+        "n_cells": _number("its cells", low=0),
+        "n_of": _number("cells of which it is known whether they belong to it", low=0),
+        "area_mm2": _number("tissue of the field; missing where unknown", low=0),
+        "density": _number("cells per square millimeter", low=0),
+        "fraction": _number("share of the cells", low=0),
+    },
+)
+
 LYMPHOID_STRUCTURES = Table(
     "lymphoid_structures",
     {
@@ -148,6 +172,19 @@ LYMPHOID_STRUCTURES = Table(
         "x_um": _number("its center, micrometers"),
         "y_um": _number("its center, micrometers"),
         "radius_um": _number("distance from the center that holds 95% of its cells", low=0),
+    },
+)
+
+IMMUNE_PHENOTYPE = Table(
+    "immune_phenotype",
+    {
+        "sample_id": _text("sample"),
+        "class": _text("where the lymphocytes are", filled=False, values=IMMUNE_PHENOTYPES),
+        "density_tumor": _number("cells per square millimeter of tumor", low=0),
+        "density_stroma": _number("cells per square millimeter of stroma", low=0),
+        "tumor_at_least": _number("threshold that was declared", low=0),
+        "stroma_at_least": _number("threshold that was declared", low=0),
+        "status": _text("'ok', or why there is no class"),
     },
 )
 

@@ -7,12 +7,15 @@ import pandas as pd
 from immunosarc.schema._table import Column, Problem, Table
 
 __all__ = [
+    "ALTERATIONS",
     "ANALYTES",
     "CHANGED_CLONES",
     "CLONOTYPES",
+    "COPY_NUMBERS",
     "LOCI",
     "NEOANTIGENS",
     "REPERTOIRE_OVERLAP",
+    "SOLUBLE",
     "VARIANT_TYPES",
 ]
 
@@ -70,6 +73,21 @@ CLONOTYPES = Table(
     rules=(_has_a_sequence, _above_zero, _whole_counts),
 )
 
+COPY_NUMBERS = Table(
+    "copy_numbers",
+    {
+        "patient_id": _PATIENT,
+        "sample_id": _SAMPLE,
+        "gene": Column("text", "symbol of the gene", required=True, filled=True),
+        "call": Column(
+            "text",
+            "what was found; neutral where it was looked at and nothing was",
+            required=True,
+            values=("deep_deletion", "loss", "neutral", "gain", "amplification"),
+        ),
+    },
+)
+
 NEOANTIGENS = Table(
     "neoantigens",
     {
@@ -97,6 +115,23 @@ ANALYTES = Table(
     },
 )
 
+SOLUBLE = Table(
+    "soluble",
+    {
+        "analyte": Column("text", "what was measured", required=True, filled=True),
+        "timepoint": Column("text", "when", required=True, filled=True),
+        "unit": Column("text", "unit of the readings", required=True),
+        "n": Column("number", "samples with a reading or a limit", required=True, low=0),
+        "n_below": Column("number", "of them below the limit of detection", required=True, low=0),
+        "mean_log2": Column("number", "mean of log2, allowing for the limits", required=True),
+        "sd_log2": Column("number", "standard deviation of log2", required=True, low=0),
+        "conf_low": Column("number", "lower end of the interval of the mean", required=True),
+        "conf_high": Column("number", "upper end", required=True),
+        "conf_level": Column("number", "its level", required=True, low=0, high=1),
+        "status": Column("text", "'ok', or why there is no mean", required=True, filled=True),
+    },
+)
+
 REPERTOIRE_OVERLAP = Table(
     "repertoire_overlap",
     {
@@ -110,6 +145,23 @@ REPERTOIRE_OVERLAP = Table(
         "morisita": Column("number", "Morisita's index; little moved by depth", required=True, low=0),
         "morisita_horn": Column("number", "Horn's form of it, 0 to 1", required=True, low=0, high=1),
         "status": Column("text", "'ok', or why there is no value", required=True, filled=True),
+    },
+)
+
+_ALTERATION_KINDS = (
+    *("truncating", "frameshift", "splice", "start_stop", "inframe", "missense"),
+    *("deep_deletion", "amplification", "none", "not_assessed"),
+)
+
+ALTERATIONS = Table(
+    "alterations",
+    {
+        "patient_id": _PATIENT,
+        "sample_id": _SAMPLE,
+        "gene": Column("text", "symbol of the gene", required=True, filled=True),
+        "kind": Column("text", "what was found in it", required=True, filled=True, values=_ALTERATION_KINDS),
+        "protein_change": Column("text", "changes of the protein", required=True),
+        "status": Column("text", "'ok', or what was not looked at", required=True, filled=True),
     },
 )
 

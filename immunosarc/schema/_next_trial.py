@@ -18,6 +18,7 @@ def _number(meaning: str, *, low: float | None = 0.0, high: float | None = None)
 NEXT_TRIAL = Table(
     "next_trial",
     {
+        "endpoint": Column("text", "what is counted"),
         "rule": _text("who is selected"),
         "p0": _number("historical rate to beat", high=1),
         "n_here": _number("patients of this trial whom the rule selects"),
@@ -29,6 +30,7 @@ NEXT_TRIAL = Table(
         "rate": _number("rate in the selected, shrunken towards the rate of all patients", high=1),
         "rate_low": _number("lower limit of its 95% credible interval", high=1),
         "rate_high": _number("upper limit of its 95% credible interval", high=1),
+        "source": _text("where the rate comes from"),
         "n": _number("evaluable patients of the next trial"),
         "r": _number("more successes than this make it a success"),
         "screened": _number("patients to screen on average"),

@@ -37,6 +37,7 @@ COHORT_EFFECTS = Table(
     {
         "cohort": _text("cohort; the first one is the original, the others replicate it"),
         **_WHAT,
+        "scoring": _text("scoring method and what it was computed on, in this cohort", filled=False),
         "n": _number("patients", low=0),
         "n_events": _number("of them with the endpoint, or events", low=0),
         "estimate": _number("effect in this cohort"),

@@ -142,6 +142,7 @@ def _plan(null_panel: dict[str, list[str]]) -> dict[str, Any]:
         "strata": "schedule_stage",
         "null_rates": {"pfs6": 0.434},
         "dosing_interval_days": {"zalifrelimab": 42},
+        "next_trial": {"controls": "doxorubicin", "published": {"b_lineage_mean_log2": "tls"}},
         "two_stage": {"r1": 6, "n1": 15, "r": 15, "n": 28, "p0": 0.434},
         "panels": [
             {

@@ -7,6 +7,12 @@ from immunosarc.stats._ancova import ancova
 from immunosarc.stats._attenuation import disattenuate, normal_scores, triad_reliability
 from immunosarc.stats._boundaries import Look, Operating, operating_characteristics, simulate_looks
 from immunosarc.stats._bryant_day import ResponseToxicity, response_toxicity_search
+from immunosarc.stats._censored_prediction import (
+    CensoredBrier,
+    baseline_survival,
+    brier_censored,
+    net_benefit_censored,
+)
 from immunosarc.stats._clone_shift import CloneOverlap, clone_overlap, clone_shift
 from immunosarc.stats._competing_risks import (
     CumulativeIncidence,
@@ -38,6 +44,7 @@ from immunosarc.stats._firth_cox import firth_cox
 from immunosarc.stats._fisher import fisher_exact
 from immunosarc.stats._fits import Fits
 from immunosarc.stats._graded_scores import graded_scores
+from immunosarc.stats._left_censored import LeftCensoredMean, left_censored_mean
 from immunosarc.stats._linear_scores import linear_score_null, linear_score_statistic
 from immunosarc.stats._log_rank_design import (
     OneSampleSize,
@@ -100,6 +107,7 @@ from immunosarc.stats._two_arms import TwoArms, two_arm_statistics
 from immunosarc.stats._two_stage_inference import TwoStageInference, two_stage_inference
 from immunosarc.stats._units import (
     counts_per_million,
+    exp2_minus_one,
     log2_plus_one,
     log_cpm,
     tmm_factors,
@@ -108,6 +116,7 @@ from immunosarc.stats._units import (
 
 __all__ = [
     "AdjustedChange",
+    "CensoredBrier",
     "CloneOverlap",
     "CumulativeIncidence",
     "Diversity",
@@ -115,6 +124,7 @@ __all__ = [
     "Fits",
     "HazardDrift",
     "KaplanMeier",
+    "LeftCensoredMean",
     "Look",
     "MarginalHomogeneity",
     "MaximallySelected",
@@ -140,9 +150,11 @@ __all__ = [
     "area_under_curve",
     "auc_as_log_odds_ratio",
     "auc_null_error",
+    "baseline_survival",
     "benjamini_hochberg",
     "binomial_p_greater",
     "brier",
+    "brier_censored",
     "clone_overlap",
     "clone_shift",
     "clopper_pearson",
@@ -162,6 +174,7 @@ __all__ = [
     "diversity",
     "entry_scores",
     "event_probability",
+    "exp2_minus_one",
     "firth_cox",
     "firth_logistic",
     "fisher_exact",
@@ -171,6 +184,7 @@ __all__ = [
     "kaplan_meier",
     "lausen_1992",
     "lausen_1994",
+    "left_censored_mean",
     "linear_score_null",
     "linear_score_statistic",
     "log2_plus_one",
@@ -189,6 +203,7 @@ __all__ = [
     "maximally_selected",
     "median_split",
     "net_benefit",
+    "net_benefit_censored",
     "noise_ceiling",
     "normal_scores",
     "one_sample_log_rank_power",

@@ -16,6 +16,8 @@ WORTH_COMPILING = 100_000
 
 _HALVINGS = 40
 _ITERATIONS = 200
+# a step that has not arrived by then leaps over the summit and back: the next ones are half as long
+_PATIENCE = 40
 _STEP_TOLERANCE = 1e-9
 _LONGEST_STEP = 5.0
 
@@ -92,8 +94,8 @@ def ascend(best: P, step: Callable[[P], FloatArray], at: Callable[[FloatArray, I
     ``step(point)`` proposes, ``at(beta, models)`` evaluates the coefficients of the models so numbered.
     """
     active, point = np.arange(best.beta.shape[1]), best
-    for _ in range(_ITERATIONS):
-        move = step(point)
+    for iteration in range(_ITERATIONS):
+        move = step(point) * 0.5 ** (iteration // _PATIENCE)
         point = climb(point, move, _renumbered(at, active))
         best.put(active, point)
         going = ~(np.abs(move).max(axis=0) <= _STEP_TOLERANCE)

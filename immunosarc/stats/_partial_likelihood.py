@@ -205,8 +205,8 @@ def standardized_columns(values: FloatArray, others: FloatArray, clock: Clock) -
     scale = np.where(scale > 0, scale, 1.0)
     columns = [centred / scale]
     for column in others.T:
-        spread = column.std()
-        columns.append(((column - column.mean()) / (spread if spread > 0 else 1.0))[:, None])
+        middle, spread = (column.mean(), column.std()) if column.size else (0.0, 0.0)
+        columns.append(((column - middle) / (spread if spread > 0 else 1.0))[:, None])
     known = seen.astype(np.float64)
     return RiskModel(columns, known, clock.shares(known), clock), scale
 

@@ -257,7 +257,7 @@ def _status(parts: list[Placements], counts: tuple[IntArray, IntArray]) -> tuple
         sizes = (cases.sum(axis=0).astype(np.int64), controls.sum(axis=0).astype(np.int64))
     few = (sizes[0] < 2) | (sizes[1] < 2)
     level = [(p.case_squares == 0) & (p.control_squares == 0) & (2 * p.wins == p.pairs) for p in parts]
-    constant = np.asarray((~both | np.array(level).reshape(shape)).all(axis=0))
+    constant: BoolArray = np.asarray(np.array(level).all(axis=0))  # a stratum with one class is level too
     alone = np.asarray((cases < 2).all(axis=0) | (controls < 2).all(axis=0))
     status = statuses(
         shape[1],

@@ -10,7 +10,14 @@ from scipy import sparse, stats
 
 from immunosarc.errors import ImmunosarcError
 
-__all__ = ["counts_per_million", "log2_plus_one", "log_cpm", "tmm_factors", "transcripts_per_million"]
+__all__ = [
+    "counts_per_million",
+    "exp2_minus_one",
+    "log2_plus_one",
+    "log_cpm",
+    "tmm_factors",
+    "transcripts_per_million",
+]
 
 FloatArray = NDArray[np.float64]
 _TRIM_RATIO, _TRIM_INTENSITY = 0.30, 0.05
@@ -77,6 +84,31 @@ def log2_plus_one(values: Any) -> Any:
     result = values.astype(np.float64)
     result.data = np.log2(result.data + 1.0)
     return result
+
+
+def exp2_minus_one(logs: Any) -> Any:
+    r"""Return the linear values below a log2 scale: :math:`2^x - 1`.
+
+    Parameters
+    ----------
+    logs : ndarray or sparse matrix
+        log2(value + 1).
+
+    Returns
+    -------
+    ndarray or sparse matrix
+        Same shape and kind, float64. Missing values stay missing.
+
+    Examples
+    --------
+    >>> exp2_minus_one(np.array([[0.0, 1.0, 3.0]]))
+    array([[0., 1., 7.]])
+    """
+    if sparse.issparse(logs):
+        result = logs.astype(np.float64)
+        result.data = np.expm1(result.data * np.log(2.0))
+        return result
+    return np.expm1(np.asarray(logs, dtype=np.float64) * np.log(2.0))
 
 
 def transcripts_per_million(counts: Any, lengths: ArrayLike) -> FloatArray:

@@ -1,74 +1,97 @@
-"""The questions of a plan, each put to each panel: a task of its own, wherever it is answered."""
+"""A plan that asks only some of its questions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import pandas as pd
-
-from immunosarc import models
-from immunosarc.cohort import Cohort
-from immunosarc.study._directions import alternatives_of
+from immunosarc.errors import PlanError, did_you_mean, raise_together
+from immunosarc.features import signatures
 from immunosarc.study._plan import Plan
+from immunosarc.study._questions import FeatureSpec, Panel
 
-__all__ = ["Asked", "answered", "asked", "could_be_found"]
+__all__ = ["asking_only"]
 
-
-@dataclass(frozen=True)
-class Asked:
-    """One question to one panel, with all that its answer depends on.
-
-    Attributes
-    ----------
-    words : str
-        The question and the panel, for the log.
-    table, outcomes : DataFrame
-    options : mapping
-        What ``models.associate`` and ``models.detectability`` both take.
-    per_sd : bool
-    """
-
-    words: str
-    table: pd.DataFrame
-    outcomes: pd.DataFrame
-    options: Mapping[str, Any]
-    per_sd: bool
+_ASKED = "asked"
 
 
-def asked(
-    cohort: Cohort,
+def asking_only(
     plan: Plan,
-    outcomes: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, pd.DataFrame]],
-    seed: int,
-) -> Iterator[Asked]:
-    """Yield every planned question to every panel that has samples."""
-    strata = cohort.patients[plan.strata] if plan.strata else None
-    for test in plan.tests():
-        for panel, table in measured.get(test.timepoint, {}).items():
-            adjusting = plan.covariates and models.MODELS[test.model].covariates
-            options = {
-                "endpoint": test.endpoint,
-                "model": test.model,
-                "landmark_day": test.landmark_day,
-                "alternative": alternatives_of(plan, panel, test.endpoint, table),
-                "covariates": cohort.patients[list(plan.covariates)] if adjusting else None,
-                "strata": strata,
-                "panel": panel,
-                "alpha": plan.alpha,
-                "n_permutations": plan.n_permutations,
-                "seed": seed,
-            }
-            yield Asked(f"{test.words}/{panel}", table, outcomes, options, plan.per_sd)
+    *,
+    features: Sequence[str] = (),
+    endpoints: Sequence[str] = (),
+    timepoints: Sequence[str] = (),
+) -> Plan:
+    """Return the plan with only these features, endpoints and timepoints; each feature stays in its panel.
+
+    Fewer features make smaller families: p maxT counts what is asked. Hypotheses, the two-stage design and the
+    paths of analysis are left behind.
+
+    Parameters
+    ----------
+    plan : Plan
+    features : sequence of str
+        Names of the plan's features, or ``SIGNATURE:METHOD``, which the panel ``asked`` then holds under the name
+        ``SIGNATURE_METHOD``. All of the plan's unless given.
+    endpoints, timepoints : sequence of str
+        All of the plan's unless given.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    PlanError
+        With every name that does not exist.
+
+    Examples
+    --------
+    >>> asked = asking_only(Plan(), features=["tis_mean_z", "cyt:singscore"], endpoints=["os"])
+    >>> [(panel.name, list(panel.features)) for panel in asked.panels], asked.endpoints
+    ([('primary', ['tis_mean_z']), ('asked', ['cyt_singscore'])], ('os',))
+    """
+    changed: dict[str, Any] = {"hypotheses": (), "two_stage": None, "multiverse": None}
+    if endpoints:
+        changed["endpoints"] = tuple(dict.fromkeys(endpoints))
+    if timepoints:
+        changed["timepoints"] = tuple(dict.fromkeys(timepoints))
+    if features:
+        changed["panels"] = _panels(plan, list(dict.fromkeys(features)))
+    narrow = plan.model_copy(update=changed)
+    raise_together(PlanError, "plan", narrow.problems())
+    return narrow
 
 
-def answered(one: Asked) -> pd.DataFrame:
-    """Return what the panel answers."""
-    return models.associate(one.table, one.outcomes, per_sd=one.per_sd, **one.options)
+def _panels(plan: Plan, wanted: list[str]) -> tuple[Panel, ...]:
+    scores, named = ([one for one in wanted if (":" in one) is scored] for scored in (True, False))
+    known = [name for panel in plan.panels for name, _ in panel.specs()]
+    any_column = any(panel.columns == "all" for panel in plan.panels)  # which columns there are, the cohort knows
+    problems = [
+        f"the plan has no feature '{one}'.{did_you_mean(one, known)} A score of the catalog is SIGNATURE:METHOD."
+        for one in named
+        if one not in known and not any_column
+    ]
+    if scores and any(panel.name == _ASKED for panel in plan.panels):
+        problems.append(f"the plan has a panel '{_ASKED}' of its own: name its features, or rename it")
+    raise_together(PlanError, "features", problems)
+    parts = [_narrowed(panel, named, columns=[one for one in named if one not in known]) for panel in plan.panels]
+    return tuple(panel for panel in (*parts, _asked(scores)) if panel.scored or panel.columns)
 
 
-def could_be_found(one: Asked) -> pd.DataFrame:
-    """Return what the panel could have answered, before it does."""
-    return models.detectability(one.table, one.outcomes, **one.options)
+def _narrowed(panel: Panel, named: Collection[str], *, columns: Sequence[str]) -> Panel:
+    listed = signatures() if panel.signatures == "all" else panel.signatures
+    return panel.model_copy(
+        update={
+            "features": {name: spec for name, spec in panel.features.items() if name in named},
+            "signatures": tuple(name for name in listed if name in named),
+            "gene_sets": {name: genes for name, genes in panel.gene_sets.items() if name in named},
+            "columns": tuple(columns) if panel.columns == "all" else tuple(c for c in panel.columns if c in named),
+        }
+    )
+
+
+def _asked(scores: Sequence[str]) -> Panel:
+    pairs = [one.split(":", 1) for one in scores]
+    specs = {f"{name}_{method}": FeatureSpec(signature=name, method=method) for name, method in pairs}
+    return Panel(name=_ASKED, features=specs)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import Cohort
-from immunosarc.study._asked import Asked, answered
 from immunosarc.study._plan import Plan
+from immunosarc.study._question_tasks import Asked, answered
 from immunosarc.study._scores import PanelScores
 from immunosarc.workers import Workers
 
@@ -23,12 +23,13 @@ def measured_features(
     cohort: Cohort, plan: Plan, scored: Mapping[str, PanelScores]
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """Patient features by timepoint and panel, for the planned timepoints that have samples."""
-    present = [name for name in plan.timepoints if (cohort.samples["timepoint"] == name).any()]
-    return {
-        timepoint: {panel: cohort.at(timepoint).per_patient(part.scores) for panel, part in scored.items()}
-        for timepoint in present
-        if scored
-    }
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for timepoint in plan.timepoints:
+        for panel, part in scored.items():
+            there = (part.cohort or cohort).at(timepoint)
+            if len(there.samples):
+                found.setdefault(timepoint, {})[panel] = there.per_patient(part.with_reasons())
+    return found
 
 
 def associations_of(questions: Iterable[Asked], hands: Workers | None = None) -> pd.DataFrame:

@@ -81,9 +81,23 @@ def biopsy_tables(
     immune = _populations(cohort, plan)
     if immune.shape[1] > 2:
         found["adjusted_changes"] = models.compare_composition(
-            cohort, _with_named(immune, plan, scored), outcomes, immune=immune, **when, panel="composition", **how
+            cohort,
+            _with_named(immune, plan, scored),
+            outcomes,
+            immune=immune,
+            purity=_purity(cohort),
+            **when,
+            panel="composition",
+            **how,
         )
     return found | _class_tables(cohort, plan) | _shift(cohort, plan)
+
+
+def _purity(cohort: Cohort) -> pd.Series | None:
+    """The share of tumor cells where it is known; a sample of nothing else has no other cell to count by."""
+    known = cohort.samples["purity"].dropna() if "purity" in cohort.samples else pd.Series(dtype=float)
+    known = known[known < 1.0]
+    return known if len(known) else None
 
 
 def _later(

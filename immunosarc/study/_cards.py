@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from immunosarc.study._asked import Asked, could_be_found
+from immunosarc.study._question_tasks import Asked, could_be_found
 from immunosarc.workers import Workers
 
 __all__ = ["card_table"]

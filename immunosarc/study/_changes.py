@@ -60,21 +60,31 @@ def change_tables(
     dict of str to DataFrame
         ``paired`` and ``changes``.
     """
-    both = {plan.before, plan.after} <= set(cohort.samples["timepoint"])
-    if not (both and scored):
+    twice = {
+        panel: (part, part.cohort or cohort)
+        for panel, part in scored.items()
+        if {plan.before, plan.after} <= set((part.cohort or cohort).samples["timepoint"])
+    }
+    if not twice:
         return {"paired": schema.PAIRED.empty(), "changes": schema.CHANGE.empty()}
     when = {"before": plan.before, "after": plan.after}
     _log.info("change from %s to %s", plan.before, plan.after)
-    paired = [models.pair_timepoints(cohort, part.scores, outcomes, **when) for part in scored.values()]
-    light = dataclasses.replace(cohort, assays={}, tables={})  # whose samples they are is all a worker needs
+    paired = [models.pair_timepoints(own, part.scores, outcomes, **when) for part, own in twice.values()]
     how = {**when, "alpha": plan.alpha, "n_permutations": plan.n_permutations, "seed": seed}
-    steps = (_Step(light, part.scores, outcomes, {**how, "panel": panel}) for panel, part in scored.items())
+    steps = (
+        _Step(_light(own), part.scores, outcomes, {**how, "panel": panel}) for panel, (part, own) in twice.items()
+    )
     return {
         "paired": pd.concat(paired, ignore_index=True).drop_duplicates(
             ["patient_id", "feature"], ignore_index=True
         ),
         "changes": pd.concat(list((hands or Workers()).map(_changed, steps)), ignore_index=True),
     }
+
+
+def _light(cohort: Cohort) -> Cohort:
+    """Whose samples they are is all a worker needs."""
+    return dataclasses.replace(cohort, assays={}, tables={})
 
 
 def _changed(step: _Step) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from immunosarc import catalog, features, schema, stats
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.study._plan import Plan
+from immunosarc.study._replication_words import replications_in_words
 
 if TYPE_CHECKING:
     from immunosarc.study._replicate import Replication
@@ -28,11 +29,25 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "checkpoint": ("PD-L1",),
 }
 """Category of a signature -> words by which a published marker is known to be of that kind."""
-_NOT_REPLICATED = "not asked: no other cohort"
+_CELLS: Mapping[str, str] = {
+    "b_lineage": "tls_b",
+    "b_cells": "tls_b",
+    "cytotox": "cytotoxicity",
+    "cd8": "cytotoxicity",
+    "treg": "regulatory",
+    "monocytic": "myeloid",
+    "macrophage": "myeloid",
+    "endothelial": "vascular",
+}
+"""Part of a cell population's name -> the category whose published markers are of its kind."""
 
 
 def ledger(
-    tables: Mapping[str, pd.DataFrame], plan: Plan, *, replication: Replication | None = None
+    tables: Mapping[str, pd.DataFrame],
+    plan: Plan,
+    *,
+    replication: Replication | None = None,
+    cohort: str = "",
 ) -> pd.DataFrame:
     """Rank everything that a run found, and say of each what would be needed to believe it.
 
@@ -47,7 +62,10 @@ def ledger(
     plan : Plan
         What the features of the panels are.
     replication : Replication, optional
-        From :func:`replicate`, with the same plan; the original is this study's cohort.
+        From :func:`replicate` or :func:`read_replication`. Where it holds this study's cohort, its effect there
+        must be the one found here; else the plans differ, and the ledger says so instead.
+    cohort : str
+        The name of this study's cohort in the replication; its own estimate replicates nothing.
 
     Returns
     -------
@@ -74,10 +92,9 @@ def ledger(
     known = features.signatures()
     published = _published()
     about = [_about(kind.get(name, name), known, published) for name in rows["feature"]]
-    told = _replications(replication)
     filled = rows.assign(
         rank=np.arange(1, len(rows) + 1),
-        replication=[told.get(key, _NOT_REPLICATED) for key in zip(rows["family"], rows["feature"], strict=True)],
+        replication=replications_in_words(rows, replication, cohort),
         literature=[one[0] for one in about],
         biology=[one[1] for one in about],
         n_to_confirm=_sizes(rows),
@@ -147,25 +164,13 @@ def _about(name: str, known: catalog.Signatures, published: Mapping[str, str]) -
     if name not in known:
         return None, None
     signature = known[name]
-    words = [*_KINDS.get(signature.category, ())]
-    if signature.category == "cell_population" and "b_lineage" in name:
-        words = [*_KINDS["tls_b"]]
+    kind = signature.category
+    if kind == "cell_population":
+        kind = next((kind for part, kind in _CELLS.items() if part in name), kind)
+    words = _KINDS.get(kind, ())
     lines = [line for marker, line in published.items() if any(word in marker for word in words)]
     notes = [signature.meaning, signature.citation, *signature.flags, signature.caution]
     return " | ".join(lines) or None, "; ".join(note for note in notes if note) or None
-
-
-def _replications(replication: Replication | None) -> dict[tuple[str, str], str]:
-    if replication is None:
-        return {}
-    return {
-        (row["family"], row["feature"]): (
-            f"{int(row['n_same_direction'])} of {int(row['n_replications'])} cohorts in the same direction; "
-            f"pooled {row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f}); "
-            f"prediction {row['prediction']}"
-        )
-        for row in replication.pooled.to_dict(orient="records")
-    }
 
 
 def _next(row: Mapping[str, Any]) -> str:

@@ -126,7 +126,7 @@ def lock_signatures(
         name=name,
         intended_use=intended_use,
         unit=str(table.attrs["unit"]),
-        platform=platform or _platform(adata),
+        platform=platform or _platform(adata) or "other",
         honest=honest,
         **how,
     )
@@ -210,7 +210,8 @@ def transport_to(
     assay : str
         The assay that is scored.
     platform : str, optional
-        A name of ``schema.PLATFORMS``; what the assay declares unless given, else "other".
+        A name of ``schema.PLATFORMS``; what the assay declares unless given. One that is not declared differs
+        from every platform.
     level : float
         Of the intervals.
 
@@ -268,7 +269,7 @@ def _among(adata: anndata.AnnData, genes: Sequence[str]) -> anndata.AnnData:
 
 def _platform(adata: anndata.AnnData) -> str:
     declared = str(adata.uns["immunosarc"].get("platform", ""))
-    return declared if declared in schema.PLATFORMS else "other"
+    return declared if declared in schema.PLATFORMS else ""
 
 
 def _recipe(locked: models.LockedModel, adata: anndata.AnnData, method: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from immunosarc import features, models
 from immunosarc.cohort import Cohort
+from immunosarc.study._imaging import imaging_paragraphs
+from immunosarc.study._molecular import molecular_paragraphs
 from immunosarc.study._plan import Plan
 
 __all__ = ["methods_text"]
@@ -37,12 +39,15 @@ def methods_text(
     if len(tables.get("coverage", ())):
         paragraphs.append(_score_paragraph(plan, tables["coverage"]))
     paragraphs += _ready_made_paragraphs(plan)
+    paragraphs += imaging_paragraphs({p.assay or plan.assay: p.imaging for p in plan.panels if p.imaging})
+    paragraphs += molecular_paragraphs({one.name: one.molecular for one in plan.panels if one.molecular})
     if len(tables["associations"]):
         paragraphs.append(_association_paragraph(plan, tables["associations"]))
     if plan.multiverse is not None:
         paragraphs.append(_multiverse_paragraph(tables["multiverse"], plan.multiverse.n_permutations))
     if len(tables["changes"]):
         paragraphs.append(_change_paragraph(plan))
+    paragraphs += _prediction_paragraphs(plan, tables)
     if cohort.simulated:
         paragraphs.append("All patients, samples and measurements are SIMULATED.")
     used = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -128,6 +133,24 @@ def _models_used(plan: Plan, associations: pd.DataFrame) -> list[str]:
         adjusted = f", adjusted for {', '.join(plan.covariates)}" if plan.covariates and record.covariates else ""
         used.append(f"{record.label} (doi:{record.reference}){adjusted}")
     return used
+
+
+def _prediction_paragraphs(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    asked, found = plan.prediction, []
+    if asked is not None and tables.get("prediction", pd.DataFrame({"estimate": []}))["estimate"].notna().any():
+        found.append(
+            f"{asked.endpoint} was predicted from {', '.join(asked.features)} by {asked.model or 'ridge'} "
+            f"regression in {asked.n_repeats} rounds of {asked.n_folds} nested folds, imputation, scaling and "
+            "penalty within each; discrimination is averaged over test folds; optimism and intervals come from "
+            f"{asked.n_bootstrap} bootstraps of the whole pipeline (Harrell 1996, "
+            "doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4)."
+        )
+    for name in dict.fromkeys(tables["transport"]["model"]) if "transport" in tables else ():
+        found.append(
+            f"The model {name} was locked on another cohort and is applied as it stands; what must be fitted anew "
+            "is decided by a closed test (Vergouwe 2017, doi:10.1002/sim.7179)."
+        )
+    return found
 
 
 def _change_paragraph(plan: Plan) -> str:

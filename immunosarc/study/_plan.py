@@ -15,9 +15,20 @@ from immunosarc.endpoints import RULE_SETS
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._agreement import Agreement, agreement_problems
 from immunosarc.study._columns import READY_MADE, assay_problems, column_names
+from immunosarc.study._imaging import ImagingSpec, image_assays, imaging_problems, spelled_out
+from immunosarc.study._molecular import MolecularSpec, default_molecular, spec_problems, with_names
+from immunosarc.study._next_trial import NextTrial, next_trial_problems
 from immunosarc.study._paths import DeclaredPaths
 from immunosarc.study._population import exclusion_problems
-from immunosarc.study._questions import FeatureSpec, Frozen, Hypothesis, Panel, PlannedTest
+from immunosarc.study._prediction import question_problems
+from immunosarc.study._questions import (
+    FeatureSpec,
+    Frozen,
+    Hypothesis,
+    Panel,
+    PlannedTest,
+    PredictionQuestion,
+)
 from immunosarc.study._tissue import repeated_biopsies
 from immunosarc.study._two_stage import TwoStage
 
@@ -47,6 +58,9 @@ class Plan(Frozen):
         The features.
     hypotheses : tuple of Hypothesis
         The pre-stated questions.
+    prediction : PredictionQuestion, optional
+        What is predicted from what, ``{ features = ["cyt_mean_log2"], endpoint = "objective_response" }``: then
+        cross-validated and audited for leaks. Without it the report says only whether there is enough data.
     timepoints : tuple of str
         When features are associated with outcome.
     endpoints : tuple of str
@@ -79,6 +93,8 @@ class Plan(Frozen):
     two_stage : TwoStage, optional
         The design of the trial, ``{ r1 = 6, n1 = 15, r = 15, n = 28, p0 = 0.434 }``: its endpoint is also given
         without the bias of the first look.
+    next_trial : NextTrial, optional
+        What the next trial is to be: endpoint, rates to beat, candidate features, published evidence, error rates.
     multiverse : DeclaredPaths, optional
         One question along every declared path of analysis, with a joint p; the primary path is marked.
     null_rates : mapping of str to float
@@ -108,6 +124,7 @@ class Plan(Frozen):
     assay: str = "rna"
     panels: tuple[Panel, ...] = (_PRIMARY, _CATALOG)
     hypotheses: tuple[Hypothesis, ...] = ()
+    prediction: PredictionQuestion | None = None
     timepoints: tuple[str, ...] = ("pre", "on")
     endpoints: tuple[str, ...] = ("objective_response", "pfs6", "pfs", "os")
     binary_models: tuple[str, ...] = ("mann_whitney", "firth_logistic")
@@ -125,6 +142,7 @@ class Plan(Frozen):
     reader: str | None = None
     dosing_interval_days: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     two_stage: TwoStage | None = None
+    next_trial: NextTrial | None = None
     multiverse: DeclaredPaths | None = None
     null_rates: dict[str, float] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -142,9 +160,11 @@ class Plan(Frozen):
             raise ValueError("at least one panel is needed")
         if len(set(names)) < len(names):
             raise ValueError(f"panel names repeated: {names}")
-        empty = [p.name for p in panels if not (p.scored or p.columns)]
+        empty = [p.name for p in panels if not (p.scored or p.columns or p.imaging or p.molecular)]
         if empty:
-            raise ValueError(f"panels without features, signatures, gene_sets or columns: {empty}")
+            raise ValueError(
+                f"panels without features, signatures, gene_sets, columns, imaging or molecular: {empty}"
+            )
         return panels
 
     @field_validator(
@@ -194,6 +214,7 @@ class Plan(Frozen):
     def problems(self, cohort: Cohort | None = None) -> list[str]:
         """Return every name in the plan that no registry, catalog or cohort knows."""
         found = [*self._panel_problems(), *self._test_problems(), *self._hypothesis_problems()]
+        found += question_problems(self)
         if self.multiverse is not None:
             found += [f"multiverse: {line}" for line in self.multiverse.problems(cohort)]
         return found + (self._cohort_problems(cohort) if cohort is not None else [])
@@ -224,7 +245,12 @@ class Plan(Frozen):
                         f"feature '{name}' of panel '{panel.name}' means another score elsewhere in the plan; "
                         "give it a name of its own"
                     )
-        panels = {one.name: None if one.columns == "all" else [n for n, _ in one.specs()] for one in self.panels}
+        panels = {
+            one.name: None
+            if one.columns == "all" or (one.molecular and not one.molecular.columns)
+            else [n for n, _ in one.specs()]
+            for one in self.panels
+        }
         return list(dict.fromkeys(found)) + agreement_problems(self.concordance, panels)
 
     def _test_problems(self) -> list[str]:
@@ -233,6 +259,8 @@ class Plan(Frozen):
         if self.two_stage is not None:
             binary = [name for name, endpoint in schema.ENDPOINTS.items() if endpoint.kind == "binary"]
             found.append(_unknown("binary endpoint of two_stage", self.two_stage.endpoint, binary))
+        if self.next_trial is not None:
+            found += next_trial_problems(self.next_trial, self)
         found += [_unknown("timepoint", n, schema.TIMEPOINTS) for n in (*self.timepoints, self.before, self.after)]
         chosen = (*self.binary_models, *self.ordinal_models, *self.time_to_event_models)
         found += [models.MODELS.why_not(name) for name in chosen]
@@ -245,7 +273,11 @@ class Plan(Frozen):
 
     def _hypothesis_problems(self) -> list[str]:
         panels = {panel.name: dict(panel.specs()) for panel in self.panels}
-        open_panels = [panel.name for panel in self.panels if panel.columns == "all"]
+        open_panels = [
+            panel.name
+            for panel in self.panels
+            if panel.columns == "all" or (panel.molecular and not panel.molecular.columns)
+        ]
         planned = set(self.tests())
         found = []
         for asked in self.hypotheses:
@@ -265,20 +297,28 @@ class Plan(Frozen):
         ]
         if cohort.assays:
             found += repeated_biopsies(cohort, tuple(dict.fromkeys((*self.timepoints, self.before, self.after))))
-        for panel in self.panels if cohort.assays else ():
+        for panel in self.panels:
+            found += spec_problems(panel.name, panel.molecular, cohort)
+            if not cohort.assays or (panel.molecular and not (panel.scored or panel.columns)):
+                continue
             assay = panel.assay or self.assay
             found += assay_problems(panel.name, assay, cohort, columns=panel.columns, scored=panel.scored)
+            found += imaging_problems(panel.name, panel.imaging, cohort, assay)
         return found + exclusion_problems(cohort, self.exclude)
 
     def spelled_out(self, cohort: Cohort) -> Plan:
         """Return the plan with every assay and, for ``columns = "all"``, every column by its name."""
-        if not any(panel.columns for panel in self.panels):
+        if not any(panel.columns or panel.imaging or panel.molecular for panel in self.panels):
             return self
         panels = []
         for panel in self.panels:
             assay = panel.assay or self.assay
             columns = column_names(assay, cohort) if panel.columns == "all" else panel.columns
-            named = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
+            named: dict[str, Any] = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
+            if panel.imaging is not None:
+                named |= {"imaging": spelled_out(panel.imaging, cohort, assay), "assay": assay}
+            if panel.molecular is not None:
+                named["molecular"] = with_names(panel.molecular, cohort)
             panels.append(panel.model_copy(update=named))
         return self.model_copy(update={"panels": tuple(panels)})
 
@@ -352,7 +392,13 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
 
 def _default_plan(cohort: Cohort) -> Plan:
     strata = "schedule_stage" if "schedule_stage" in cohort.patients else None
-    units = {name: adata.uns["immunosarc"]["unit"] for name, adata in cohort.assays.items()}
+    images = image_assays(cohort)
+    units = {n: adata.uns["immunosarc"]["unit"] for n, adata in cohort.assays.items() if n not in images}
+    if images and not units:
+        panels = tuple(Panel(name=name, imaging=ImagingSpec(), assay=name) for name in images)
+        return Plan(strata=strata, assay=panels[0].name, panels=panels)
+    if not units and (measures := default_molecular(cohort)):
+        return Plan(strata=strata, panels=tuple(Panel(name=name, molecular=spec) for name, spec in measures))
     expression = [name for name, unit in units.items() if unit not in READY_MADE]
     if units and not expression:
         panels = tuple(Panel(name=name, columns="all", assay=name) for name in units)
@@ -376,8 +422,12 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     inside: dict[str, type[BaseModel]] = {
         "panels": Panel,
         "hypotheses": Hypothesis,
+        "prediction": PredictionQuestion,
         "features": FeatureSpec,
+        "imaging": ImagingSpec,
+        "molecular": MolecularSpec,
         "two_stage": TwoStage,
+        "next_trial": NextTrial,
         "concordance": Agreement,
         "multiverse": DeclaredPaths,
     }

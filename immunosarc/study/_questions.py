@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from immunosarc import features, models
+from immunosarc.study._imaging import ImagingSpec
+from immunosarc.study._molecular import MolecularSpec
 
-__all__ = ["FeatureSpec", "Frozen", "Hypothesis", "Panel", "PlannedTest"]
+__all__ = ["FeatureSpec", "Frozen", "Hypothesis", "Panel", "PlannedTest", "PredictionQuestion"]
 
 
 class Frozen(BaseModel):
@@ -42,6 +44,10 @@ class Panel(Frozen):
         For ``signatures`` and ``gene_sets``.
     columns : "all" or tuple of str
         Ready-made features: columns of an assay of unit ``score`` or ``fraction``, as they are.
+    imaging : ImagingSpec, optional
+        What is measured on an assay of cells of images.
+    molecular : MolecularSpec, optional
+        What is measured on a long table: ``{ measure = "repertoire", options = { depth = 1000 } }``.
     assay : str or None
         The assay that the panel reads; the plan's unless given.
     """
@@ -52,7 +58,14 @@ class Panel(Frozen):
     gene_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     method: str = "singscore"
     columns: Literal["all"] | tuple[str, ...] = ()
+    imaging: ImagingSpec | None = None
+    molecular: MolecularSpec | None = None
     assay: str | None = None
+
+    @property
+    def source(self) -> str | None:
+        """What the panel reads, in a word: its assay, or what it measures on a long table."""
+        return self.molecular.measure if self.molecular else self.assay
 
     @property
     def scored(self) -> bool:
@@ -65,15 +78,25 @@ class Panel(Frozen):
         named = isinstance(signatures, str) and signatures != "all"
         return features.panel(signatures).signatures if named else signatures
 
+    @model_validator(mode="after")
+    def _images_stand_alone(self) -> Panel:
+        if self.imaging is not None and (self.scored or self.columns):
+            raise ValueError(f"imaging stands alone in panel '{self.name}'; give signatures and columns their own")
+        return self
+
     def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:
         """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
         listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
         as_loaded = () if self.columns == "all" else self.columns
+        measured = self.imaging.names() if self.imaging else []
+        of_tables = self.molecular.columns if self.molecular else ()
         return [
             *((name, (spec.method, spec.signature)) for name, spec in self.features.items()),
             *((name, (self.method, name)) for name in listed),
             *((name, (self.method, genes)) for name, genes in self.gene_sets.items()),
             *((name, (f"as loaded: {self.assay}", name)) for name in as_loaded),
+            *((name, (f"measured on {self.assay}", name)) for name in measured),
+            *((name, (self.molecular.words if self.molecular else "", name)) for name in of_tables),
         ]
 
 
@@ -96,6 +119,40 @@ class Hypothesis(Frozen):
     def test(self) -> PlannedTest:
         """The test that it is about."""
         return PlannedTest(self.timepoint, self.endpoint, self.model, self.landmark_day)
+
+
+class PredictionQuestion(Frozen):
+    """What is to be predicted from what, said before anybody looked; see ``models.cross_validate``.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Of one panel; few, and named in advance.
+    panel, timepoint, endpoint : str
+        Whose features, measured when, against what.
+    model : str or None
+        A name of ``models.PREDICTORS``; ridge unless given.
+    landmark_day : int or None
+        For features measured on treatment against endpoints that time defines.
+    n_folds, n_repeats, n_bootstrap : int
+        Of the cross-validation.
+    min_events_per_parameter : float
+        Below it nothing is fitted: "not enough data to model".
+    risk_by : float or None
+        Month by which the risk of a time-to-event endpoint is judged too.
+    """
+
+    features: tuple[str, ...] = Field(min_length=1)
+    panel: str = "primary"
+    timepoint: str = "pre"
+    endpoint: str = "objective_response"
+    model: str | None = None
+    landmark_day: int | None = Field(default=None, ge=1)
+    n_folds: int = Field(default=5, ge=2)
+    n_repeats: int = Field(default=10, ge=1)
+    n_bootstrap: int = Field(default=200, ge=0)
+    min_events_per_parameter: float = Field(default=10.0, ge=0)
+    risk_by: float | None = Field(default=None, gt=0)
 
 
 class PlannedTest(NamedTuple):

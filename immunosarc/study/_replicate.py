@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,23 +14,34 @@ from scipy import stats as distributions
 
 from immunosarc import endpoints, schema, stats
 from immunosarc.cohort import Cohort, marked
-from immunosarc.errors import CohortError, PlanError
-from immunosarc.study._asked import asked
+from immunosarc.errors import CohortError, DataFileError, PlanError
 from immunosarc.study._associations import associations_of, measured_features
 from immunosarc.study._check import checked_cohort
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients
+from immunosarc.study._question_tasks import asked
 from immunosarc.study._same_patient import refuse_shared_patients
 from immunosarc.study._scores import score_panels
 from immunosarc.study._tissue import tumor_samples
 from immunosarc.workers import Workers
 
-__all__ = ["Replication", "replicate"]
+__all__ = ["Replication", "read_replication", "replicate"]
 
 _KEY = ["family", "feature"]
 _TELLING = 5
 """Cohorts from which on a prediction interval says something of the spread between cohorts."""
-_KEPT = ["n", "n_events", "estimate", "std_error", "conf_low", "conf_high", "p_value", "p_maxt", "status"]
+_KEPT = [
+    "scoring",
+    "n",
+    "n_events",
+    "estimate",
+    "std_error",
+    "conf_low",
+    "conf_high",
+    "p_value",
+    "p_maxt",
+    "status",
+]
 
 
 class Replication(NamedTuple):
@@ -100,7 +112,7 @@ def replicate(
     CohortError
         With fewer than two cohorts, equal names, or a patient who stands in two of them.
     PlanError
-        When the plan does not fit a cohort, or its effects are not per standard deviation.
+        When the plan does not fit a cohort, its effects are not per standard deviation, or none is a log ratio.
 
     Examples
     --------
@@ -125,9 +137,56 @@ def replicate(
         [_effects(one, chosen[name], seed, hands).assign(cohort=name) for name, one in named.items()],
         ignore_index=True,
     )
+    if effects.empty:
+        raise PlanError(
+            "nothing to pool: an AUC or a rank correlation has no common scale over cohorts. Plan a model that "
+            "gives a ratio (firth_logistic, logistic, cox) and timepoints that the cohorts have samples of."
+        )
     simulated = any(one.simulated for one in loaded)
     pool = partial(stats.pool_effects, level=level, interval=interval, seed=seed)
     return _pooled_tables(effects, list(named), pool=pool, simulated=simulated)
+
+
+def read_replication(folder: str | PathLike[str]) -> Replication:
+    """Return what ``immunosarc replicate`` or ``report.write_replication`` wrote to a folder.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of the report; its ``tables`` are read.
+
+    Returns
+    -------
+    Replication
+
+    Raises
+    ------
+    DataFileError
+        When a table is not there or cannot be read.
+    SchemaError
+        When a table is not what it was.
+
+    Examples
+    --------
+    >>> read_replication("nowhere")
+    Traceback (most recent call last):
+    ...
+    immunosarc.errors.DataFileError: nowhere: no replication: tables/cohort_effects.tsv is not there.
+    """
+    tables = (schema.COHORT_EFFECTS, schema.POOLED_EFFECTS, schema.WITHOUT_COHORT)
+    found = []
+    for table in tables:
+        file = Path(folder) / "tables" / f"{table.name}.tsv"
+        if not file.is_file():
+            raise DataFileError(f"{folder}: no replication: tables/{file.name} is not there.")
+        try:
+            frame = pd.read_csv(
+                file, sep="\t", keep_default_na=False, na_values=[""], float_precision="round_trip"
+            )
+        except (ValueError, OSError) as failure:  # parser and decoding errors are ValueErrors
+            raise DataFileError(f"{file}: cannot be read as a tab-separated table: {failure}") from failure
+        found.append(table.check(frame))
+    return Replication(*found)
 
 
 def _effects(cohort: Cohort, plan: Plan, seed: int, hands: Workers | None) -> pd.DataFrame:
@@ -154,11 +213,12 @@ def _pooled_tables(
         for name in names if len(names) > 2 else ():
             rest = rows.drop(index=name)
             without.append(what | {"left_out": name} | _counts(rest) | _told(_pool(rest, pool)))
-    table = pd.DataFrame(pooled, columns=None if pooled else list(schema.POOLED_EFFECTS.columns))
-    by_family = table.groupby("family", sort=False)["p_value"]
+    table = pd.DataFrame(pooled)
+    several = table["p_value"].where(table["status"] == "ok")
+    by_family = several.groupby(table["family"], sort=False)
     table["q_value"] = by_family.transform(lambda p: stats.benjamini_hochberg(p.to_numpy(dtype=float)))
     columns = list(schema.COHORT_EFFECTS.columns)
-    every = pd.concat(compared).reset_index(names="cohort")[columns] if compared else pd.DataFrame(columns=columns)
+    every = pd.concat(compared).reset_index(names="cohort")[columns]
     left = pd.DataFrame(without, columns=list(schema.WITHOUT_COHORT.columns))
     return Replication(
         marked(schema.COHORT_EFFECTS.check(every), simulated=simulated),

@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from immunosarc import __version__, endpoints, features, schema
+from immunosarc import __version__, endpoints, features, models, schema
 from immunosarc.cohort import Cohort, attrition, marked
 from immunosarc.study._agreement import agreement_tables
-from immunosarc.study._asked import asked
 from immunosarc.study._associations import associations_of, families_of, measured_features
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._cards import card_table
@@ -24,10 +23,15 @@ from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import stamp_rows, standing
 from immunosarc.study._methods import methods_text
+from immunosarc.study._molecular import molecular_tables
 from immunosarc.study._multiverse import multiverse_tables
+from immunosarc.study._next_trial import next_trial_tables
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
+from immunosarc.study._prediction import prediction_tables, transport_tables
 from immunosarc.study._profile import profile_tables
+from immunosarc.study._question_tasks import asked
+from immunosarc.study._replicate import Replication
 from immunosarc.study._scores import score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
@@ -44,6 +48,8 @@ def run(
     cohort: Cohort,
     plan: Plan | Mapping[str, Any] | None = None,
     *,
+    locked_models: Sequence[models.LockedModel] = (),
+    replication: Replication | None = None,
     seed: int = 0,
     jobs: int = 1,
     scheduler: str | None = None,
@@ -57,6 +63,10 @@ def run(
         From ``load_cohort``, ``simulate_cohort`` or your own frames.
     plan : Plan or mapping, optional
         The cohort's own plan unless given; the default plan if it has none.
+    locked_models : sequence of LockedModel, optional
+        Models of other cohorts (:func:`immunosarc.study.lock_signatures`), to be tried on this one.
+    replication : Replication, optional
+        What other cohorts say to the same plan; the ledger repeats it beside each claim.
     seed : int
         For the permutations. The same cohort, plan and seed give identical tables.
     jobs : int
@@ -71,17 +81,21 @@ def run(
     -------
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
-        follow_up, two_stage, qc, signatures, coverage, scores, cells, classes, placement, placed_change,
-        lineage, associations, families, landmarks, concordance, reliability, concordance_ranks, strata_sizes,
-        shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
+        follow_up, two_stage, qc, molecular, repertoire_depths, mutational_burden, alterations,
+        neoantigen_burden, soluble, signatures, coverage, scores, imaging, cells, classes, placement,
+        placed_change, lineage, associations, families, landmarks, concordance, reliability, concordance_ranks,
+        strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
-        multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them; and where the
-        cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
+        prediction, left_out_predictions, calibration, decision_curve, leakage, transport, historical_controls,
+        next_trial, multiverse, multiverse_choices, ledger, attrition``, as far as there is anything for them;
+        and where the cohort has such rows those of :func:`immunosarc.endpoints.derive_trial_tables`.
 
     Raises
     ------
     PlanError
-        When the plan names something that does not exist.
+        When the plan names something that does not exist, or a locked model does not say how samples are scored.
+    CoverageError
+        When the assay lacks genes that a locked model ranks among.
     ImmunosarcError
         When more than one of ``jobs``, ``scheduler`` and ``client`` is given, or nobody answers there.
 
@@ -94,10 +108,19 @@ def run(
     """
     chosen = plan_for(cohort, plan)
     with workers(jobs=jobs, scheduler=scheduler, client=client) as hands:
-        return _run(cohort, chosen, seed, hands)
+        return _run(cohort, chosen, seed, others=(locked_models, replication), hands=hands)
 
 
-def _run(cohort: Cohort, chosen: Plan, seed: int, hands: Workers) -> Study:
+def _run(
+    cohort: Cohort,
+    chosen: Plan,
+    seed: int,
+    *,
+    others: tuple[Sequence[models.LockedModel], Replication | None],
+    hands: Workers,
+) -> Study:
+    """Fill the tables; ``others`` is what other cohorts brought: locked models, and a replication."""
+    locked_models, replication = others
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
     outcomes = endpoints.derive(
@@ -111,11 +134,13 @@ def _run(cohort: Cohort, chosen: Plan, seed: int, hands: Workers) -> Study:
         "survival": _curves(outcomes, by, 1 - chosen.alpha),
     }
     tables |= trial_tables(analyzed, chosen, outcomes, by=by)
+    tables |= transport_tables(locked_models, analyzed, chosen, outcomes)
     tumor = tumor_samples(analyzed)
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
-    scored = score_panels(tumor, chosen)
-    tables |= score_tables(tumor, scored)
+    tables |= molecular_tables(analyzed)
+    scored = score_panels(tumor, chosen, everyone=analyzed)
+    tables |= score_tables(analyzed, scored)
     tables |= profile_tables(tumor, chosen, seed)
     measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
@@ -124,17 +149,22 @@ def _run(cohort: Cohort, chosen: Plan, seed: int, hands: Workers) -> Study:
     tables["detectability"] = card_table(questions, hands)
     tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
+    tables |= prediction_tables(chosen, outcomes, measured, seed, hands)
     tables |= agreement_tables(chosen, outcomes, measured, seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= change_tables(tumor, chosen, outcomes, scored, seed=seed, hands=hands)
-    tables |= biopsy_tables(tumor, chosen, outcomes, scored, seed)
+    of_tumor = {name: part for name, part in scored.items() if part.cohort is None}
+    tables |= biopsy_tables(tumor, chosen, outcomes, of_tumor, seed)
+    tables |= next_trial_tables(analyzed, chosen, outcomes, measured=measured, tables=tables)
     tables |= multiverse_tables(analyzed, chosen, seed, hands)
-    tables["ledger"] = ledger(tables, chosen)
+    tables["ledger"] = ledger(tables, chosen, replication=replication, cohort=cohort.name)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
     tables["attrition"] = attrition(cohort, *left_out, outcomes, *specimen_status(analyzed), *everyone)
     tables = {name: marked(table, simulated=cohort.simulated) for name, table in tables.items()}
     provenance = _provenance(cohort, chosen, seed)
+    if replication is not None:
+        provenance["replication"] = list(dict.fromkeys(replication.effects["cohort"]))
     return Study(
         cohort=cohort,
         plan=chosen,
@@ -160,12 +190,13 @@ def _curves(outcomes: pd.DataFrame, by: pd.Series | None, level: float) -> pd.Da
 
 def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFrame]]) -> list[pd.DataFrame]:
     """One table of statuses by timepoint and assay: who was measured, and why the rest was not."""
-    read = {panel.name: panel.assay or plan.assay for panel in plan.panels}
+    read = {panel.name: panel.source or plan.assay for panel in plan.panels}
     single = len(set(read.values())) == 1
     return [
         panels[panel][["timepoint", "status"]].rename(columns={} if single else {"status": f"{assay}_status"})
         for panels in measured.values()
         for assay, panel in {assay: panel for panel, assay in reversed(read.items())}.items()
+        if panel in panels
     ]
 
 

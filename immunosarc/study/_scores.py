@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anndata
@@ -15,6 +15,8 @@ from immunosarc import features, schema
 from immunosarc.cohort import Cohort
 from immunosarc.errors import CoverageError
 from immunosarc.study._columns import column_values
+from immunosarc.study._imaging import imaging_features
+from immunosarc.study._molecular import MolecularSpec, measured_samples, molecular_features
 from immunosarc.study._plan import Plan
 from immunosarc.study._questions import Panel
 
@@ -25,32 +27,75 @@ _log = logging.getLogger("immunosarc")
 
 @dataclass(frozen=True)
 class PanelScores:
-    """The scores of one panel, samples by features, and the coverage of its signatures."""
+    """The scores of one panel, samples by features, the coverage of its signatures, and what images gave.
+
+    ``cohort`` holds the samples where they are not those of the tumors; ``reasons`` says why one has no values.
+    """
 
     scores: pd.DataFrame
     coverage: pd.DataFrame
+    imaging: pd.DataFrame | None = None
+    cohort: Cohort | None = None
+    reasons: pd.Series | None = None
+
+    def with_reasons(self) -> pd.DataFrame:
+        """Return the scores as ``per_patient`` takes them."""
+        return self.scores if self.reasons is None else self.scores.assign(status=self.reasons)
 
 
-def score_panels(cohort: Cohort, plan: Plan) -> dict[str, PanelScores]:
-    """Return scores and coverage by panel; a cohort without assays has none.
+def score_panels(cohort: Cohort, plan: Plan, *, everyone: Cohort | None = None) -> dict[str, PanelScores]:
+    """Return scores and coverage by panel; without assays only what is measured on long tables.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The tumor samples.
+    plan : Plan
+    everyone : Cohort, optional
+        With the samples of blood too.
 
     Raises
     ------
     CoverageError
         When not a single signature of any panel has enough of its genes in the assay.
     """
-    if not cohort.assays:
-        return {}
-    scored = {}
+    scored: dict[str, PanelScores] = {}
     for panel in plan.panels:
+        if panel.molecular is not None:
+            scored[panel.name] = _table_panel(cohort, everyone or cohort, panel.molecular)
+            continue
+        if not cohort.assays:
+            continue
         _log.info("scores of panel %s", panel.name)
-        part = _score_panel(cohort[panel.assay or plan.assay], panel, plan.min_coverage)
-        scored[panel.name] = PanelScores(_with_every_timepoint(part.scores, cohort), part.coverage)
-    last = next((panel for panel in reversed(plan.panels) if panel.scored), None)
+        part = _assay_panel(cohort, panel, plan)
+        scored[panel.name] = replace(part, scores=_with_every_timepoint(part.scores, cohort))
+    last = next((panel for panel in reversed(plan.panels) if panel.scored and panel.name in scored), None)
     if last and not any(part.scores.notna().any(axis=None) for part in scored.values()):
         method, signatures, _ = planned_sets(last)[0]
         features.score(cohort[last.assay or plan.assay], signatures, method=method, min_coverage=plan.min_coverage)
     return scored
+
+
+def _assay_panel(cohort: Cohort, panel: Panel, plan: Plan) -> PanelScores:
+    assay = panel.assay or plan.assay
+    if panel.imaging is None:
+        return _score_panel(cohort[assay], panel, plan.min_coverage)
+    table = imaging_features(cohort, panel.imaging, assay)
+    return PanelScores(features.by_sample(table), schema.COVERAGE.empty(), table)
+
+
+def _table_panel(tumor: Cohort, everyone: Cohort, spec: MolecularSpec) -> PanelScores:
+    """Measure a long table; samples that are no tumors bring their own cohort along."""
+    _log.info("measure %s", spec.measure)
+    table = molecular_features(everyone, spec)
+    other = measured_samples(everyone, spec)
+    of_tumor = table.index.isin(tumor.samples.index).all()
+    scores = table.drop(columns="status")
+    scores.attrs = dict(table.attrs)
+    if of_tumor:
+        scores = _with_every_timepoint(scores, tumor)
+    reasons = table["status"].reindex(scores.index).fillna("sample was not measured")
+    return PanelScores(scores, schema.COVERAGE.empty(), cohort=None if of_tumor else other, reasons=reasons)
 
 
 def _with_every_timepoint(scores: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
@@ -70,11 +115,13 @@ def score_tables(cohort: Cohort, scored: Mapping[str, PanelScores]) -> dict[str,
     measured = dict.fromkeys(name for part in scored.values() for name in part.scores.index)
     about = cohort.samples.reindex(pd.Index(list(measured), name="sample_id"))[["patient_id", "timepoint"]]
     scores = pd.concat([about, *(part.scores for part in scored.values())], axis=1)
+    images = [part.imaging.assign(panel=name) for name, part in scored.items() if part.imaging is not None]
     coverage = [part.coverage.assign(panel=name) for name, part in scored.items()]
     return {
         "signatures": features.signatures().table(),
         "coverage": schema.COVERAGE.check(pd.concat(coverage, ignore_index=True)),
         "scores": scores.loc[:, ~scores.columns.duplicated()],
+        **({"imaging": schema.IMAGING.check(pd.concat(images, ignore_index=True))} if images else {}),
     }
 
 

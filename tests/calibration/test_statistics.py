@@ -62,7 +62,7 @@ def test_and_for_signatures_that_go_together():
 
 def test_residuals_of_a_covariate_undo_what_it_drives():
     rates = list(calibrate.familywise_errors_with_a_covariate(60, seed=1))
-    assert len(rates) == 12
+    assert len(rates) == 15
     for rate in rates:
         assert rate.promise == "not" or rate.share <= rate.promised + margin(rate), rate
     assert max(rate.share for rate in rates if rate.promise == "not") > 0.3

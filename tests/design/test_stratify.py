@@ -229,3 +229,27 @@ def test_what_gives_no_stable_stratum_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"give thresholds, or the cut"):
         stratify(path, ["CYT"], reference="sarcoma")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stratum_to_which_nobody_can_belong_is_refused(tmp_path: Path) -> None:
+    own = {"method": "mean_log2", "unit": "log2_tpm", "platform": "polya_rnaseq", "valid_range": (0, 8)}
+    path = tmp_path / "x.toml"
+    with pytest.raises(PlanError, match=r"\[9.0\] leave a stratum .* between 0 and 8"):
+        stratify(path, {"cyt": ["GZMA", "PRF1"]}, thresholds=[2, 9], **own)
+    with pytest.raises(PlanError, match=r"A percentile is a share: 0.5, not 50"):
+        stratify(path, ["CYT"], thresholds=[50], reference="sarcoma")
+    with pytest.raises(PlanError, match=r"\[6.0\] leave a stratum .* the z lies between -5 and 5"):
+        stratify(path, ["CYT"], thresholds=[6], measure="z", reference="sarcoma")
+    with pytest.raises(PlanError, match=r"the reference is of polya_rnaseq, not 'microarray'"):
+        stratify(path, ["CYT"], thresholds=[0.5], reference="sarcoma", platform="microarray")
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_such_samples_of_a_patient_are_told(killers: StratumRule) -> None:
+    values = pd.DataFrame({"GZMA": [1.0, 9.0, 9.0], "PRF1": [1.0, 9.0, 9.0]}, index=["S0", "S1", "S2"])
+    samples = pd.DataFrame({"sample_id": ["S0", "S1", "S2"], "patient_id": ["A", "A", "B"], "timepoint": "pre"})
+    assay = ims.make_assay(values, unit="tpm", platform="polya_rnaseq")
+    table = killers.apply(ims.Cohort(pd.DataFrame({"patient_id": ["A", "B"]}), samples, assays={"rna": assay}))
+    assert table["stratum"].tolist() == ["low", "high", "high"]
+    told = table["note"].fillna("").str.contains("the patient has 2 such samples")
+    assert told.tolist() == [True, True, False]

@@ -14,6 +14,7 @@ from immunosarc.cohort import make_assay
 from immunosarc.errors import SchemaError, UnitError, UnknownNameError
 from immunosarc.features import convert
 
+LENGTHS = pd.Series({"C": 4000.0, "A": 1000.0, "B": 2000.0})
 LINEAR = ("cpm", "tpm", "fpkm", "rsem_normalized")
 
 
@@ -45,6 +46,29 @@ def test_linear_units_become_log2(unit):
     np.testing.assert_allclose(result.X, [[0.0, 1.0, math.log2(8.5)]], rtol=1e-15)
 
 
+@pytest.mark.parametrize("unit", LINEAR)
+def test_log2_comes_back(unit):
+    rows = [[0.0, 1.0, 7.5, 1e-9, np.nan], [2e5, 3.0, 0.0, 0.0, 0.0]]
+    logged = convert(assay(rows, unit), to=f"log2_{unit}")
+    np.testing.assert_allclose(convert(logged, to=unit).X, rows, rtol=1e-12, atol=1e-15)
+    thin = convert(assay([[0.0, 1.0, 7.5]], unit), to=f"log2_{unit}")
+    thin.X = sparse.csr_matrix(thin.X)
+    back = convert(thin, to=unit).X
+    assert sparse.issparse(back)
+    np.testing.assert_allclose(back.toarray(), [[0.0, 1.0, 7.5]], rtol=1e-15)
+
+
+def test_fpkm_become_tpm_as_the_same_reads_would():
+    """Reads over length and library, then rescaled, are reads over length rescaled: the library drops out."""
+    reads = assay([[10, 20, 0], [300, 4, 8]], "counts")
+    lengths = LENGTHS[["A", "B", "C"]].to_numpy()
+    fpkm = reads.X / (lengths / 1e3) / (reads.X.sum(axis=1, keepdims=True) / 1e6)
+    tpm = convert(reads, to="tpm", lengths=LENGTHS).X
+    np.testing.assert_allclose(convert(assay(fpkm, "fpkm"), to="tpm").X, tpm, rtol=1e-13)
+    np.testing.assert_allclose(convert(assay(fpkm, "fpkm"), to="log2_tpm").X, np.log2(tpm + 1), rtol=1e-13)
+    assert np.isnan(convert(assay([[0.0, 0.0], [1.0, 1.0]], "fpkm"), to="tpm").X[0]).all()
+
+
 @pytest.mark.parametrize("unit", list(schema.UNITS))
 def test_the_same_unit_is_a_copy(unit):
     given = assay([[0.0, 1.0]], unit)
@@ -60,13 +84,16 @@ def test_the_same_unit_is_a_copy(unit):
     [
         ("counts", "tpm", "length of each gene"),
         ("counts", "log2_tpm", "length of each gene"),
-        ("log2_cpm", "log2_fpkm", "length of each gene"),
+        ("log2_cpm", "log2_fpkm", "start from the counts; log2_cpm converts to cpm$"),
+        ("tpm", "cpm", "start from the counts; tpm converts to log2_tpm$"),
+        ("counts", "fpkm", r"converts to cpm, log2_cpm, tpm \(with lengths\), log2_tpm \(with lengths\)$"),
         ("tpm", "counts", "reads cannot be recovered"),
         ("log2", "log2_tpm", "'log2' names no unit"),
         ("score", "log2_cpm", "ready-made values"),
         ("counts", "fraction", "ready-made values"),
         ("counts", "rsem_normalized", "counts converts to cpm, log2_cpm"),
-        ("log2_tpm", "tpm", "log2_tpm converts to nothing"),
+        ("tpm", "fpkm", "it is not offered; tpm converts to log2_tpm$"),
+        ("log2_fpkm", "tpm", "it is not offered; log2_fpkm converts to fpkm$"),
     ],
 )
 def test_undefined_conversions_name_what_they_need(unit, to, why):
@@ -77,6 +104,9 @@ def test_undefined_conversions_name_what_they_need(unit, to, why):
 @pytest.mark.parametrize("unit", list(schema.UNITS))
 def test_every_other_conversion_is_defined_or_says_why(unit):
     defined = {"counts": {"cpm", "log2_cpm"}} | {linear: {f"log2_{linear}"} for linear in LINEAR}
+    defined |= {f"log2_{linear}": {linear} for linear in LINEAR}
+    defined["fpkm"] |= {"tpm", "log2_tpm"}
+    defined["log1p_cp10k"] = {"log2_cpm"}
     for to in schema.UNITS:
         given = assay([[0.0, 1.0]], unit)
         if to == unit or to in defined.get(unit, set()):
@@ -84,6 +114,14 @@ def test_every_other_conversion_is_defined_or_says_why(unit):
             continue
         with pytest.raises(UnitError, match=f"^cannot convert {unit} to {to}: .{{20}}"):
             convert(given, to=to)
+
+
+def test_logs_of_cells_are_the_counts_they_came_from():
+    """ln(CP10K + 1) back to a share, as millionths on the log2 scale."""
+    counts = np.array([[3.0, 1.0, 6.0], [0.0, 2.0, 2.0]])
+    logs = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
+    expected = np.log2(counts / counts.sum(axis=1, keepdims=True) * 1e6 + 1)
+    np.testing.assert_allclose(convert(assay(logs, "log1p_cp10k"), to="log2_cpm").X, expected, rtol=1e-12)
 
 
 def test_sparse_stays_sparse_and_equal():
@@ -152,9 +190,6 @@ def test_input_is_unchanged():
     convert(given)
     assert np.array_equal(given.X, before)
     assert dict(given.uns["immunosarc"]) == about
-
-
-LENGTHS = pd.Series({"C": 4000.0, "A": 1000.0, "B": 2000.0})
 
 
 def test_counts_with_lengths_become_tpm():

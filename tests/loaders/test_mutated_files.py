@@ -52,6 +52,7 @@ from tests.loaders.targets import (
 )  # fmt: skip
 
 CASES = int(os.environ.get("IMMUNOSARC_FUZZ_CASES", "300"))
+MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"
 SEED = int(os.environ.get("IMMUNOSARC_FUZZ_SEED", "20260101"))
 
 READERS: dict[str, Callable[[], Target]] = {
@@ -215,37 +216,73 @@ def test_every_spoilt_copy_is_answered(tmp_path: Path, name: str) -> None:
 
 REAL = {
     "riaz2017/clinical.tsv": "riaz2017.toml",
+    "hugo2016/clinical.tsv": "hugo2016.toml",
     "hugo2016/expression.tsv.gz": "hugo2016.toml",
+    "imvigor210_subset/clinical.tsv": "imvigor210.toml",
+    "imvigor210_subset/expression_log2tpm.tsv.gz": "imvigor210.toml",
     "tcga_sarc/sample_table.tsv": "tcga_sarc.toml",
+    "tcga_ucs/clinical.tsv": "tcga_ucs.toml",
 }
+LINES = 40
+"""As many of a real file are spoilt; a clinical file is whole beside an assay, and without assays of other files."""
+
+
+def _beginnings(file: str, data_root: Path, folder: Path) -> tuple[Path, bool]:
+    """Lay out the beginnings of real files and their manifest without hashes; say whether ``file`` is an assay."""
+    head, *assays = (MANIFESTS / REAL[file]).read_text().split("\n[assays.")
+    assays = [block for block in assays if f'"{file}"' in block]
+    is_assay = any(block.startswith("rna") for block in assays)
+    lines = "\n[assays.".join([head, *assays]).split("\n")
+    (folder / "toy.toml").write_text("\n".join(line for line in lines if not line.startswith("sha256")))
+    for other in {line.split('"')[1] for line in lines if line.startswith("file = ")}:
+        data = (data_root / other).read_bytes()
+        data = gzip.decompress(data) if other.endswith(".gz") else data
+        (folder / other).parent.mkdir(exist_ok=True)
+        (folder / other).write_bytes(b"\n".join(data.split(b"\n")[: LINES if other == file else None]) + b"\n")
+    return folder / "toy.toml", is_assay
+
+
+def _every_row_is_kept_or_left_out(data: bytes, cohort: ims.Cohort, file: str) -> bool:
+    rows = len(rows_of(data)) - 1
+    counted = [
+        one["kept"] + len(one["left_out"])
+        for one in cohort.provenance["loading"]
+        if one["step"] in (f"{file}: patients", f"{file}: samples")
+    ]
+    return bool(counted) and set(counted) == {rows}
+
+
+def _every_number_is_there(data: bytes, cohort: ims.Cohort, _: str) -> bool:
+    header, *rows = rows_of(data)
+    found = cohort["rna"].to_df()
+    named = header if len(header) == len(rows[0]) else ["", *header]
+    wanted = {row[0]: dict(zip(named[1:], row[1:], strict=True)) for row in rows}
+    return set(found.columns) == set(wanted) and all(
+        number == (float(wanted[gene][sample]) if wanted[gene][sample].strip() else number)
+        for gene in found.columns
+        for sample, number in found[gene].dropna().items()
+    )
 
 
 @pytest.mark.parametrize("file", list(REAL))
 def test_spoilt_copies_of_real_files(data_root: Path, tmp_path: Path, file: str) -> None:
-    """The first lines of a real file, spoilt, in a manifest without its hash: a sentence or a cohort."""
-    text = (Path(__file__).resolve().parents[2] / "data_manifests" / REAL[file]).read_text()
-    head = "\n".join(line for line in text.split("\n") if not line.startswith("sha256"))
-    head = (
-        head
-        if "sheet" in head
-        else head.split("[assays.")[0] + ("[assays." + head.split("[assays.")[1] if "expression" in file else "")
-    )
-    (tmp_path / "toy.toml").write_text(head)
-    for other in {line.split('"')[1] for line in head.split("\n") if line.startswith("file = ")}:
-        data = (data_root / other).read_bytes()
-        data = gzip.decompress(data) if other.endswith(".gz") else data
-        (tmp_path / other).parent.mkdir(exist_ok=True)
-        (tmp_path / other).write_bytes(b"\n".join(data.split(b"\n")[: 40 if other == file else None]) + b"\n")
+    """The first lines of a real file, spoilt, in a manifest without hashes: a sentence, or a cohort with every row."""
+    manifest, is_assay = _beginnings(file, data_root, tmp_path)
+    holds = _every_number_is_there if is_assay else _every_row_is_kept_or_left_out
     original, rng = (tmp_path / file).read_bytes(), np.random.default_rng(SEED)
+    assert holds(original, ims.load_cohort(manifest), file)
+    cases = max(10, CASES // (10 * len(REAL)))
     answers = {"loaded": 0, "refused": 0}
-    for _ in range(max(10, CASES // 30)):
-        (tmp_path / file).write_bytes(spoilt(original, rng, text=True))
+    for case in range(cases):
+        data = spoilt(original, rng, text=True)
+        (tmp_path / file).write_bytes(data)
         try:
             with within(PATIENCE):
-                ims.load_cohort(tmp_path / "toy.toml")
+                cohort = ims.load_cohort(manifest)
         except ImmunosarcError as failure:
             answers["refused"] += bool(str(failure))
         else:
+            assert holds(data, cohort, file), f"case {case}: {data[:500]!r}"
             answers["loaded"] += 1
-    assert sum(answers.values()) == max(10, CASES // 30)
-    assert answers["refused"] > 2
+    assert sum(answers.values()) == cases
+    assert answers["refused"] > cases // 10

@@ -7,7 +7,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc.errors import PrivacyError
-from immunosarc.loaders._privacy import calendar_dates, identifying, like_record_numbers, revealing
+from immunosarc.loaders._privacy import calendar_dates, identifying, one_of_its_own, revealing
 
 REFUSED = [
     "name", "Name", "NAME", "surname", "Surname", "first name", "FirstName", "firstname", "last_name", "Last.Name",
@@ -113,6 +113,11 @@ def test_a_breach_of_privacy_gives_its_class_to_a_mixture(toy) -> None:
         ("C:\\\\data\\\\P1", "is the name of a file"),
         ("a.miller@clinic.org", "is a mail address"),
         ("123-45-6789", "social security number"),
+        ("+1 (555) 010-9999", "telephone number"),
+        ("(555) 010-9999", "telephone number"),
+        ("555-010-9999", "telephone number"),
+        ("seen by Dr. Miller", "names a person with a title"),
+        ("Mrs Roe", "names a person with a title"),
         ("the patient told her husband that she felt much better after the third infusion", "is free text"),
         ("x" * 121, "is free text"),
     ],
@@ -152,6 +157,11 @@ def test_study_numbers_are_no_names(name: str) -> None:
         "stage IV",
         "T2.N1",
         "12-34-56",
+        "12-345-6789",
+        "+1.5",
+        "MS (multiple sclerosis)",
+        "DrugX 5 mg",
+        "Prof opinion",
         "3.14",
         "Upper abdominal - Kidney (left) | Lower abdominal - Pelvic wall | Other (please specify below)",
     ],
@@ -258,7 +268,30 @@ WHO = ["P1", "P1", "P2", "P3", "P4"]
     ],
 )
 def test_a_number_of_its_own_for_each_patient_is_like_a_record_number(numbers, name: str, found: bool) -> None:
-    assert like_record_numbers(pd.Series(numbers), pd.Series(WHO), name=name) is found
+    said = one_of_its_own(pd.Series(numbers), pd.Series(WHO), name=name)
+    assert (said == "numbers of one length, one for each patient, as record numbers are") is found
+    assert found or said is None
+
+
+NAMES = ["Jane Roe", "Jane Roe", "ROE, JOHN", "María José Núñez", "Ann B. Lee", "Wu, Li"]
+
+
+def test_capitals_of_its_own_for_each_patient_are_like_names() -> None:
+    who = pd.Series(["P1", "P1", "P2", "P3", "P4", "P5"])
+    assert (
+        one_of_its_own(pd.Series(NAMES), who, name="x")
+        == "words with capitals, others for each patient, as names are"
+    )
+    others = {
+        "four patients": [*NAMES[:4], "Ann Lee", ""],
+        "two patients share one": [*NAMES[:5], "Ann B. Lee"],
+        "one patient has two": ["Jane Doe", *NAMES[1:]],
+        "a word without a capital": [*NAMES[:5], "Left thigh"],
+        "one word": [*NAMES[:5], "Thigh"],
+        "a code": [*NAMES[:5], "Stage IV2"],
+    }
+    for why, cells in others.items():
+        assert one_of_its_own(pd.Series(cells), who, name="x") is None, why
 
 
 def test_record_numbers_under_any_name_are_refused_and_not_repeated(toy) -> None:

@@ -165,7 +165,6 @@ def test_one_bad_file_of_a_hundred_is_told_with_the_others_checked(folder: Path)
     for i in range(100):
         (folder / "tcr" / f"S{i}.tsv").write_text(TRUST4)
     block = 'file = "tcr"\nformat = "trust4"\n'
-    assert len(_load(folder, block).tables["clonotypes"]) == 200
     (folder / "tcr" / "S41.tsv").write_text(TRUST4[:-20])
     (folder / "tcr" / "S77.tsv").write_text(TRUST4.replace("0.7\t", "0.7\t\t", 1))
     (folder / "tcr" / "S78.tsv").write_text(TRUST4.replace("\n7\t", "\n-7\t"))
@@ -193,7 +192,7 @@ def test_one_bad_file_of_a_hundred_is_told_with_the_others_checked(folder: Path)
         ),
         ("TGTGCCAGCTTT", "TGTGCC8GCTTT", "line 2, column 'junction': 'TGTGCC8GCTTT' is no sequence of bases"),
         ("\tCASF\t", "\tJohn Doe\t", "line 2, column 'junction_aa': 'John Doe' is no sequence of amino acids"),
-        ("sample_id", "sampel", "no filled column for 'sample_id'; format = 'airr' looks for 'sample_id'"),
+        ("sample_id", "samp", "no filled column for 'sample_id'; format = 'airr' looks for 'sample_id'"),
         ("productive\t", "fruitful\t", "no filled column for 'productive'"),
         ("duplicate_count", "copies", "no filled column for 'count'"),
         ("junction\tjunction_aa", "a\tb", "no filled column for 'cdr3_aa'"),

@@ -143,6 +143,12 @@ def test_estimates_are_those_of_the_bootstraps_by_hand():
     boots = bootstrapped(Recipe("ridge_logistic", None, 0, 3), data, 3, n_bootstrap=6, seed=5)
     apparent = found.estimate("auc", "apparent")
     gap = np.mean(boots.in_sample[:, 0] - boots.in_original[:, 0])
+    c = found.estimate("auc")
+    half = 1.959963984540054 * np.std(boots.repeated[:, 0], ddof=1) / (c * (1 - c))
+    row = found.performance.query("measure == 'auc' and estimator == 'cross_validated'").iloc[0]
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx(
+        (expit(np.log(c / (1 - c)) - half), expit(np.log(c / (1 - c)) + half)), abs=1e-12
+    )
     assert found.estimate("auc", "optimism_corrected") == pytest.approx(apparent - gap, abs=1e-12)
     out = min(1 - boots.out_of_bag[:, 0].mean(), 0.5)
     overfit = max((out - (1 - apparent)) / (0.5 - (1 - apparent)), 0)
@@ -223,6 +229,49 @@ def test_survival_has_concordance_and_slope_but_no_risks():
     assert set(found.performance["measure"]) == {"concordance", "calibration_slope"}
     assert len(found.calibration) == len(found.decision_curve) == 0
     assert found.predictions["time"].notna().all()
+
+
+def test_risks_by_a_month_are_those_of_left_out_patients():
+    """By hand: hazards and Breslow's baseline of the other folds, weighted for censoring, averaged over rounds."""
+    rng = np.random.default_rng(0)
+    cohort = make_cohort(["PR"] * 10 + ["PD"] * 20)
+    x = np.arange(30.0) + rng.normal(0, 6, size=30)
+    table, outcomes = make_table(cohort, early=x), ims.endpoints.derive(cohort)
+    found = cross_validate(table, outcomes, endpoint="pfs", risk_by=5.0, seed=4, **(QUICK | {"n_bootstrap": 0}))
+    time, event = outcomes["pfs_time"].to_numpy(float), outcomes["pfs_event"].to_numpy(bool)
+    data = Patients(x[:, None], event, time, np.arange(30))
+    risks = []
+    for i in range(2):
+        risk, deal = np.zeros(30), np.random.default_rng([4, 0, i])
+        for train, test in deal_folds(data, 3, deal):
+            eta = fit_tuned(Recipe("ridge_cox", None, 0, 3), data.take(train), deal).linear(data.x)[0]
+            hazard = 0.0
+            for moment in sorted(time[train][event[train] & (time[train] <= 5)]):
+                hazard += 1 / np.exp(eta[train][time[train] >= moment]).sum()
+            risk[test] = 1 - np.exp(-hazard * np.exp(eta[test]))
+        risks.append(risk)
+    scores = [stats.brier_censored(one, time, event, by=5.0).score for one in risks]
+    assert found.estimate("brier") == pytest.approx(np.mean(scores), abs=1e-10)
+    assert found.estimate("brier") < found.estimate("brier", "no_model")
+    mean = np.mean(risks, axis=0)
+    for i, third in enumerate(np.array_split(np.argsort(mean), 3)):
+        group = found.calibration.iloc[i]
+        assert group["predicted"] == pytest.approx(mean[third].mean(), abs=1e-10)
+        assert group["n_events"] == (event & (time <= 5))[third].sum()
+        free, low, high = (float(one) for one in stats.kaplan_meier(time[third], event[third]).at(5.0))
+        told = group[["observed", "conf_low", "conf_high"]].astype(float).tolist()
+        assert told == pytest.approx([1 - free, 1 - high, 1 - low], nan_ok=True)
+    assert group["conf_low"] < group["observed"] < group["conf_high"]  # the last third has both
+    assert group["n_events"] > (event & (time < 4))[third].sum()
+    half = found.decision_curve.query("threshold == 0.5").iloc[0]
+    gain = stats.net_benefit_censored(mean, time, event, by=5.0, thresholds=[0.5])
+    assert half["model"] == pytest.approx(gain.model[0], abs=1e-10)
+    late = cross_validate(table, outcomes, endpoint="pfs", risk_by=500.0, **(QUICK | {"n_bootstrap": 0}))
+    assert np.isnan(late.estimate("brier"))
+    assert "no fold may end before" in late.performance.query("measure == 'brier'")["method"].iloc[0]
+    assert len(late.decision_curve) == 0
+    with pytest.raises(PlanError, match="must be a month above 0, of a time-to-event endpoint"):
+        cross_validate(table, outcomes, endpoint="objective_response", risk_by=6.0)
 
 
 def test_too_few_patients_is_the_answer():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,3 +89,19 @@ def test_unknown_sides_are_refused_together(trial) -> None:
         associate(*trial, **ASK, alternative={"up": "grater", "upp": "less"})
     with pytest.raises(ImmunosarcError, match="sides: need -1, 0 or 1 for each of 2"):
         stats.step_down_maxt([1.0, 2.0], [[0.1, 0.2]], sides=[2, 0])
+
+
+def test_one_side_is_counted_within_strata(trial) -> None:
+    table, outcomes = trial
+    stage = pd.Series(np.repeat([1, 2, 1, 2], [6, 4, 4, 16]), index=outcomes.index, name="stage")
+    ask = {**ASK, "model": "mann_whitney", "strata": stage}
+    rows = associate(table, outcomes, **ask, alternative="greater")
+    x, group = table["up"].to_numpy(float), np.arange(30) < 10
+    reach, total = [0.0], 0.0
+    for s in (1, 2):
+        mine = (stage == s).to_numpy()
+        ranks = reference.rankdata(x[mine])
+        total += ranks[group[mine]].sum()
+        sums = [ranks[list(c)].sum() for c in combinations(range(mine.sum()), int(group[mine].sum()))]
+        reach = np.add.outer(reach, sums).ravel()
+    assert rows["p_exact"][0] == pytest.approx(np.mean(reach >= total - 1e-9), rel=1e-9)

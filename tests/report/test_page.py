@@ -16,6 +16,7 @@ from immunosarc import schema
 from immunosarc.report._figures import draw
 from immunosarc.report._page import page
 from immunosarc.report._section_answer import answer
+from immunosarc.report._section_association import build as association_section
 from tests.report.conftest import build
 
 VOID = {"meta", "br", "link", "img", "input", "hr", "col"}
@@ -292,3 +293,33 @@ def test_figures_are_the_same_files_as_on_the_page(html, drawings):
         assert drawn in html
         assert drawing.svg.startswith("<?xml")
         assert "<metadata>" not in drawing.svg
+
+
+def test_a_family_with_a_stated_side_shows_what_it_could_find_on_that_side(study) -> None:
+    rows = {
+        "what": ["80%", "90%", "half", "by chance", "in 5%"],
+        "effect": [0.80, 0.85, 0.65, 0.60, 0.75],
+        "threshold": 2.0,
+        "power": [0.8, 0.9, 0.3, np.nan, np.nan],
+        "type_s": 0.0,
+        "type_m": 1.5,
+        "measure": "auc",
+        "n": 30,
+        "n_events": 10,
+        "n_features": 4,
+        "alpha": 0.05,
+        "status": "ok",
+    }
+    card = pd.concat(
+        [
+            pd.DataFrame(rows).assign(family=f"pre/x/mann_whitney/{side}", alternative=side)
+            for side in ("two-sided", "less")
+        ]
+    )
+    tables = MappingProxyType({**study.tables, "detectability": card})
+    section = association_section(dataclasses.replace(study, tables=tables))
+    part = next(one for one in section.blocks if getattr(one, "title", "") == "What could have been found")
+    plain, stated = part.blocks[1].rows
+    assert (plain[2], plain[3:7]) == ("AUC", ["0.80", "0.85", "0.60", "0.75"])
+    assert (stated[2], stated[3:7]) == ("AUC (less)", ["0.20", "0.15", "0.40", "0.25"])
+    assert "on the stated side where the features have one" in part.blocks[0].text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,7 @@ def test_released_files_name_neither_who_was_left_out_nor_the_files(study, tmp_p
             "loading": [{"step": "clinical.tsv: patients", "left_out": [["P-301", "", "withdrew"]]}],
             "files": {"salmon/P-302/quant.sf": {"sha256": "abc", "status": "pinned"}},
             "allowed_columns": ["ward name"],
+            "caveats": ["SIM01 was biopsied late.", "Ten libraries are replicates."],
         }
     }
     tables = {"summary": study["summary"], "outcomes": study["outcomes"]}
@@ -108,11 +110,28 @@ def test_released_files_name_neither_who_was_left_out_nor_the_files(study, tmp_p
     assert [path.name for path in sorted((folder / "tables").iterdir())] == ["summary.json", "summary.tsv"]
     for path in (folder / "results.json", folder / "tables" / "summary.json"):
         facts = json.loads(path.read_text())
-        assert facts["provenance"] == {"name": "trial", "allowed_columns": ["ward name"], "files_sha256": ["abc"]}
+        assert facts["provenance"] == {
+            "name": "trial",
+            "allowed_columns": ["ward name"],
+            "caveats": ["Ten libraries are replicates."],
+            "files_sha256": ["abc"],
+        }
         assert (facts["suppressed_below"], facts["tables_left_out"]) == (5, ["outcomes"])
         assert "P-30" not in path.read_text()
     assert attacks(pd.read_csv(folder / "tables" / "summary.tsv", sep="\t"), 5) == []
     assert about["provenance"]["loading"], "what was given is unchanged"
+
+
+def test_a_caveat_that_names_a_patient_stays_behind(data_root: Path, tmp_path: Path) -> None:
+    manifest = Path(__file__).resolve().parents[2] / "data_manifests" / "hugo2016.toml"
+    cohort = ims.load_cohort(manifest, data_root=data_root)
+    plan = ims.Plan(panels=ims.Plan().panels[:1], endpoints=("objective_response",), n_permutations=20)
+    folder = ims.report.write(ims.run(cohort, plan), tmp_path / "out", suppress_below=5)
+    told = json.loads((folder / "results.json").read_text())["provenance"]["caveats"]
+    assert 0 < len(told) == len(cohort.provenance["caveats"]) - 4  # Pt27A and Pt27B, Pt16, Pt32, Pt8
+    text = "".join(path.read_text() for path in [folder / "results.json", *(folder / "tables").iterdir()])
+    names = [*cohort.patients.index, *cohort.samples.index, "Pt27B"]
+    assert not [name for name in names if re.search(rf"\b{name}\b", text)]
 
 
 @pytest.mark.parametrize("below", [1, 0, -3])

@@ -69,6 +69,8 @@ def test_reading_the_curve(trial):
     curve = cumulative_incidence([2, 3, 5, 7], [1, 2, 1, 0])
     incidence, low, high = curve.at([0, 2, 6, 8])
     np.testing.assert_allclose(incidence, [0, 0.25, 0.5, np.nan])
+    assert curve.n_censored.tolist() == [0, 0, 0, 1]
+    assert curve.n_competing.tolist() == [0, 1, 0, 0]
     assert np.isnan([low[0], high[0]]).all()
     assert low[2] < 0.5 < high[2]
 
@@ -131,6 +133,20 @@ def test_entry_scores_without_late_entry_are_log_rank_scores_and_otherwise_the_d
             if entry[i] < t <= time[i]
         )
         assert late[i] == pytest.approx(event[i] - hazard, abs=1e-12)
+
+
+def test_entry_scores_take_off_what_was_foretold():
+    rng = np.random.default_rng(16)
+    time, event = rng.integers(3, 12, 30).astype(float), rng.random(30) < 0.7
+    entry, strata, eta = rng.integers(0, 3, 30).astype(float), rng.integers(0, 2, 30), rng.normal(size=30)
+    scores = entry_scores(time, event, entry, strata=strata, predictor=eta)
+    for i in range(30):
+        hazard = 0.0
+        for t in set(time[event & (strata == strata[i])]):
+            risk = (entry < t) & (t <= time) & (strata == strata[i])
+            deaths = np.sum(event & (time == t) & (strata == strata[i]))
+            hazard += risk[i] * deaths / np.exp(eta[risk]).sum()
+        assert scores[i] == pytest.approx(event[i] - np.exp(eta[i]) * hazard, abs=1e-12)
 
 
 def test_scores_of_zero_and_one_are_the_rank_sum():

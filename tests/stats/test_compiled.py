@@ -68,6 +68,14 @@ def test_cox(panel, ties, stratified):
     check(few, many, 1e-9)
 
 
+def test_cox_with_late_entry_is_the_same_in_a_large_panel(panel):
+    values, time, event, _, strata = panel
+    entry = np.where(np.arange(40) % 3, 0.0, time / 2)
+    few, many = both(lambda x: cox(x, time, event, entry=entry, strata=strata), values[:, :3])
+    check(few, many, 1e-9)
+    assert not np.allclose(few.estimate, cox(values[:, :3], time, event, strata=strata).estimate)
+
+
 def test_cox_without_events_or_in_lonely_strata(panel):
     values, time, event, _, _ = panel
     for happened, strata in ((np.zeros(40, bool), None), (event, np.arange(40))):

@@ -121,5 +121,28 @@ def test_hopeless_features_keep_their_row_and_say_why(trial):
     assert np.isnan([getattr(fits, name)[[0, 2]] for name in NUMBERS]).all()
     assert set(firth_cox(values[:, 1:2], time, np.zeros(28)).status) == {"needs 2 events, has 0"}
     assert firth_cox(np.empty((0, 2)), [], []).status.tolist() == ["needs 2 events, has 0"] * 2
+    nobody = firth_cox(np.empty((0, 2)), [], [], covariates=np.empty((0, 1)))
+    assert nobody.status.tolist() == ["needs 2 events, has 0"] * 2
     with pytest.raises(ImmunosarcError, match=r"(?s)firth_cox.*time: need one value.*Did you mean 'breslow'"):
         firth_cox(values, time[:3], event, ties="breslo")
+
+
+def test_a_handful_of_patients_has_its_estimate_and_limits_too():
+    """Where the penalty weighs as much as the deaths, a Newton step leaps over the summit and back for ever."""
+    rng = np.random.default_rng(0)
+    critical, fitted = stats.chi2.ppf(0.95, 1), 0
+    for _ in range(60):
+        n = rng.integers(5, 9)
+        x, time = rng.normal(size=(n, 1)), rng.permutation(n) + 1.0
+        event, strata = rng.random(n) < 0.5, rng.integers(0, 2, n)
+        fits = firth_cox(x, time, event, strata=strata)
+        if fits.status[0] not in ("ok", ORDERED):
+            assert fits.status[0].startswith(("needs 2 events", "does not vary"))
+            continue
+        fitted += 1
+        rest = (x, time, event, strata)
+        best = optimize.minimize_scalar(lambda b, rest=rest: -penalized(b, *rest), tol=1e-12)
+        assert fits.estimate[0] == pytest.approx(best.x, abs=1e-5)
+        for limit in (fits.conf_low[0], fits.conf_high[0]):
+            assert 2 * (-best.fun - penalized(limit, *rest)) == pytest.approx(critical, abs=1e-7)
+    assert fitted > 20

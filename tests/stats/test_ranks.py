@@ -298,3 +298,16 @@ def test_one_sided_exact_p_counts_the_labelings_that_go_that_way(side):
 def test_a_side_that_is_none_is_refused():
     with pytest.raises(ImmunosarcError, match="sides: need -1, 0 or 1 for each of 1 features"):
         mann_whitney([[1.0], [2.0]], [0, 1], sides=[2])
+
+
+def test_a_stratum_with_one_class_does_not_count_toward_enough_patients():
+    group, strata = np.repeat([True, True, False], [5, 1, 6]), np.repeat([0, 1], [5, 7])
+    fits = mann_whitney(np.random.default_rng(2).normal(size=(12, 1)), group, strata=strata)
+    assert fits.status.tolist() == ["needs 2 patients per group in strata that hold both groups, has 1 and 6"]
+    assert (fits.n[0], fits.n_events[0]) == (12, 6)
+
+
+def test_a_feature_that_varies_only_where_there_is_one_class_is_constant():
+    group, strata = np.repeat([True, True, False], [5, 3, 4]), np.repeat([0, 1], [5, 7])
+    values = np.r_[np.arange(5.0), np.ones(7)][:, None]
+    assert mann_whitney(values, group, strata=strata).status.tolist() == ["constant feature"]

@@ -10,6 +10,7 @@ import pytest
 
 import immunosarc as ims
 from immunosarc import stats
+from immunosarc.report._section_ledger import build
 from immunosarc.study import Hypothesis, Plan, Study, ledger
 
 PLAN = Plan(
@@ -83,17 +84,61 @@ def test_literature_is_of_the_same_kind_and_cited(study: Study) -> None:
     assert ims.features.signatures()["cyt"].meaning in found.loc["cyt_mean_log2", "biology"]
 
 
+def _told(study: Study, estimates: dict[str, float]) -> tuple[ims.study.Replication, tuple[str, str]]:
+    """A replication of the first claim with a log ratio, with these estimates."""
+    ratios = study["associations"][study["associations"]["measure"].str.startswith("log_")]
+    row = ratios[ratios["p_value"].notna()].iloc[0]
+    what = {name: row[name] for name in ("family", "feature", "measure")}
+    effects = pd.DataFrame([{**what, "cohort": name, "estimate": value} for name, value in estimates.items()])
+    average = what | {"n_cohorts": 2, "estimate": 0.5, "conf_low": -0.1, "conf_high": 1.1, "status": "ok"}
+    pooled = pd.DataFrame([average | {"prediction": "uninformative: 3 cohorts"}])
+    without = pd.DataFrame([average | {"left_out": "simulated_trial", "estimate": 0.25}])
+    return ims.study.Replication(effects, pooled, without), (row["family"], row["feature"])
+
+
 def test_replication_of_other_cohorts_is_told(study: Study) -> None:
-    key = tuple(study["ledger"].loc[0, ["family", "feature"]])
-    row = {"family": key[0], "feature": key[1], "n_same_direction": 1, "n_replications": 2, "estimate": 0.5}
-    row |= {"conf_low": -0.1, "conf_high": 1.1, "prediction": "uninformative: 3 cohorts"}
-    told = ims.study.Replication(pd.DataFrame(), pd.DataFrame([row]), pd.DataFrame())
-    found = ledger(study.tables, study.plan, replication=told)
-    expected = (
-        "1 of 2 cohorts in the same direction; pooled 0.50 (-0.10 to 1.10); prediction uninformative: 3 cohorts"
+    own = study["associations"].set_index(["family", "feature"])["estimate"]
+    _, key = _told(study, {"x": 0.0})
+    sign = np.sign(own[key])
+    told, key = _told(
+        study, {"simulated_trial": own[key], "a": 0.4 * sign, "b": sign, "c": -0.1 * sign, "d": np.nan}
     )
-    assert found.loc[0, "replication"] == expected
-    assert set(found.loc[1:, "replication"]) == {"not asked: no other cohort"}
+    found = ledger(study.tables, study.plan, replication=told, cohort="simulated_trial")
+    lines = found.set_index(["family", "feature"])["replication"]
+    assert lines[key] == (
+        "2 of 3 other cohorts in the same direction (a, b, c); the others alone 0.25 [-0.10, 1.10]; all pooled "
+        "0.50 [-0.10, 1.10]; prediction uninformative: 3 cohorts"
+    )
+    assert set(lines.drop(key)) == {"not asked: not a question of the replication"}
+    assert set(study["ledger"]["replication"]) == {"not asked: no other cohort"}
+
+
+def test_another_plan_replicates_nothing(study: Study) -> None:
+    own = study["associations"].set_index(["family", "feature"])["estimate"]
+    _, key = _told(study, {"x": 0.0})
+    told, _ = _told(study, {"simulated_trial": own[key] + 0.5, "a": 0.4})
+    found = ledger(study.tables, study.plan, replication=told, cohort="simulated_trial")
+    line = found.set_index(["family", "feature"]).loc[key, "replication"]
+    assert line == f"asked otherwise: simulated_trial has {own[key] + 0.5:.2f} there and {own[key]:.2f} here; " + (
+        "use the same plan"
+    )
+
+
+def test_cell_populations_have_the_literature_of_their_kind(study: Study) -> None:
+    found = study["ledger"].drop_duplicates("feature").set_index("feature")["literature"]
+    assert found["danaher_cytotoxic"] == found["cyt"]
+    assert "TLS presence" in found["mcp_b_lineage"]
+    assert pd.isna(found["mcp_neutrophils"])
+
+
+def test_the_page_carries_biology_and_literature_of_what_it_shows(study: Study) -> None:
+    section = build(study)
+    said = dict(section.blocks[-1].lines)
+    first = study["ledger"].head(15).drop_duplicates("feature").set_index("feature")
+    assert list(said) == [name for name, row in first.iterrows() if row[["biology", "literature"]].notna().any()]
+    for name, words in said.items():
+        row = first.loc[name]
+        assert all(str(row[one]) in words for one in ("biology", "literature") if pd.notna(row[one]))
 
 
 def test_confirmation_size_is_schoenfelds_for_two_equal_groups() -> None:

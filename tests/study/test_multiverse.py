@@ -179,6 +179,9 @@ def test_what_each_choice_makes_is_counted_from_the_paths(study: ims.Study) -> N
     assert choices.loc[("landmark_day", "day 60"), ["n_paths", "n_estimated"]].tolist() == [4, 2]
     assert choices.loc[("landmark_day", "day 60"), "z_median"] == pytest.approx(np.median(late.dropna()))
     assert choices.loc[("landmark_day", "day 60"), "n_better"] == (late > 0).sum()
+    by_method = paths.groupby("method")["z"].median()
+    for method, median in by_method.items():  # three paths each: a mean would be another number
+        assert choices.loc[("method", method), "z_median"] == pytest.approx(median, rel=1e-12)
     assert choices.loc[("endpoint", "pfs"), "z_low"] == paths.loc[paths["endpoint"] == "pfs", "z"].min()
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 import immunosarc as ims
 from immunosarc.errors import CohortError, PlanError
-from immunosarc.study import FeatureSpec, Panel, Plan, Replication
+from immunosarc.plots import number_text
+from immunosarc.study import FeatureSpec, Panel, Plan, Replication, asking_only
 
 PLAN = Plan(
     assay="markers",
@@ -151,6 +154,100 @@ def test_what_cannot_be_pooled_is_refused() -> None:
         ims.replicate([cohort_of("a", 1.0), cohort_of("a", 1.0, prefix="b")], PLAN)
     plan = PLAN.model_copy(update={"per_sd": False})
     with pytest.raises(PlanError, match="set per_sd = true"):
+        ims.replicate([cohort_of("a", 1.0), cohort_of("b", 1.0)], plan)
+
+
+def test_an_outcome_that_a_cohort_has_not_keeps_its_row() -> None:
+    """One plan, and a cohort in which nobody's survival was recorded; and one without such samples."""
+
+    def with_survival(name: str) -> ims.Cohort:
+        base = cohort_of(name, 1.0)
+        rng = np.random.default_rng(0)
+        days = rng.integers(30, 900, len(base.patients)).astype(float)
+        known = base.patients.assign(os_days=days, os_event=rng.random(len(days)) < 0.7)
+        return ims.Cohort(known, base.samples, assays=base.assays, provenance={"name": name})
+
+    late = cohort_of("d", 1.0)
+    late = ims.Cohort(
+        late.patients, late.samples.assign(timepoint="on"), assays=late.assays, provenance={"name": "d"}
+    )
+    plan = PLAN.model_copy(update={"endpoints": ("os",), "binary_models": ("firth_logistic",)})
+    found = ims.replicate([with_survival("a"), cohort_of("b", 1.0), with_survival("c"), late], plan)
+    status = found.effects[found.effects["feature"] == "real"].set_index("cohort")["status"]
+    assert status.to_dict() == {
+        "a": "ok",
+        "b": "no patient with this endpoint",
+        "c": "ok",
+        "d": "no such samples or outcome",
+    }
+    row = found.pooled.set_index("feature").loc["real"]
+    assert (row["n_cohorts"], row["n_replications"], row["status"]) == (2, 1, "ok")
+    assert row["prediction"].startswith("none: 2 cohort(s)")
+
+
+def test_what_was_written_is_read_back(found: Replication, tmp_path: Path) -> None:
+    found = Replication(*(table[table["feature"] == "real"].reset_index(drop=True) for table in found))
+    ims.report.write_replication(found, tmp_path / "out", about={"seed": 0})
+    again = ims.study.read_replication(tmp_path / "out")
+    for one, other in zip(found, again, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    with pytest.raises(ims.errors.DataFileError, match=r"no replication: tables/cohort_effects.tsv"):
+        ims.study.read_replication(tmp_path)
+    (tmp_path / "out" / "tables" / "pooled_effects.tsv").write_text("feature\nx\n")
+    with pytest.raises(ims.errors.SchemaError, match=r"(?s)pooled_effects.*n_cohorts: column is missing"):
+        ims.study.read_replication(tmp_path / "out")
+
+
+def test_the_page_says_what_the_tables_say(found: Replication, tmp_path: Path) -> None:
+    few = Replication(*(table[table["feature"].isin(["real", "noise0"])] for table in found))
+    folder = ims.report.write_replication(few, tmp_path / "one")
+    html = (folder / "report.html").read_text()
+    words = re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<[^>]*>", " ", html, flags=re.DOTALL))
+    assert "4 cohorts (a, b, c, d) were asked 2 questions; 2 can be pooled over two or more." in words
+    row = found.pooled.set_index("feature").loc["real"]
+    assert "2 of 3 replicating cohorts point where a does." in words
+    ratio = f"{number_text(math.exp(row['estimate']))} [{number_text(math.exp(row['conf_low']))}, "
+    assert f"Odds ratio per SD over all: {ratio}" in words
+    assert "uninformative: 4 cohorts say little of the spread between cohorts" in words
+    assert html.count("<figure>") == 2 == len(list((folder / "figures").iterdir()))
+    assert "SIMULATED" not in html
+    again = ims.report.write_replication(few, tmp_path / "two")
+    assert (again / "report.html").read_bytes() == (folder / "report.html").read_bytes()
+
+
+def test_a_cohort_forest_draws_what_the_tables_hold(found: Replication) -> None:
+    effects, pooled = (table[table["feature"] == "real"] for table in (found.effects, found.pooled))
+    ax = ims.plots.cohort_forest(effects, pooled, ax=Figure().add_subplot())
+    squares = [line for line in ax.lines if line.get_marker() == "s"]
+    assert [line.get_xdata()[0] for line in squares] == pytest.approx(np.exp(effects["estimate"].astype(float)))
+    areas = [(line.get_markersize() - 3) ** 2 for line in squares]
+    assert np.array(areas) / sum(areas) == pytest.approx(effects["weight"].astype(float))
+    corners = ax.patches[0].get_xy()[:, 0]
+    average = pooled.iloc[0]
+    seen = np.exp(average[["conf_low", "conf_high"]].astype(float))
+    assert [corners.min(), corners.max()] == pytest.approx(np.clip(seen, *ax.get_xlim()))
+    texts = [text.get_text() for text in ax.texts]
+    assert "uninformative" in texts
+    assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["a (original)", "b"]
+    with pytest.raises(ims.errors.SchemaError, match="one question at a time"):
+        ims.plots.cohort_forest(found.effects, found.pooled, ax=Figure().add_subplot())
+
+
+def test_only_some_questions_are_asked() -> None:
+    asked = asking_only(Plan(), features=["tis_mean_z", "cyt", "mcp_b_lineage:mean_z"], endpoints=["os"])
+    kept = {panel.name: [name for name, _ in panel.specs()] for panel in asked.panels}
+    assert kept == {"primary": ["tis_mean_z"], "catalog": ["cyt"], "asked": ["mcp_b_lineage_mean_z"]}
+    assert asked.endpoints == ("os",)
+    assert asking_only(PLAN, features=["real"]).panels[0].columns == ("real",)
+    with pytest.raises(PlanError, match=r"no feature 'tis_mean'.*'tis_mean_z'.*SIGNATURE:METHOD"):
+        asking_only(Plan(), features=["tis_mean"])
+    with pytest.raises(PlanError, match=r"(?s)unknown signature 'cytt'.*unknown endpoint 'oss'"):
+        asking_only(Plan(), features=["cytt:mean_z"], endpoints=["oss"])
+
+
+def test_an_auc_alone_is_nothing_to_pool() -> None:
+    plan = PLAN.model_copy(update={"binary_models": ("mann_whitney",)})
+    with pytest.raises(PlanError, match="nothing to pool: an AUC"):
         ims.replicate([cohort_of("a", 1.0), cohort_of("b", 1.0)], plan)
 
 

@@ -130,6 +130,28 @@ def test_directions_and_time_dependent_models_reach_the_associations() -> None:
     assert "on/pfs/cox/p" not in both.index
 
 
+def test_purity_of_the_samples_gives_the_change_per_cell_that_is_no_tumor_cell() -> None:
+    plain = ims.simulate_cohort(seed=7)
+    purity = pd.Series(np.random.default_rng(1).uniform(0.2, 0.9, len(plain.samples)), plain.samples.index)
+    purity.iloc[0] = 1.0  # nothing else in it: no cell to count by
+    parts = {"tables": plain.tables, "assays": plain.assays, "provenance": plain.provenance}
+    cohort = ims.Cohort(patients=plain.patients, samples=plain.samples.assign(purity=purity), **parts)
+    panel = Panel(name="p", features={"cyt_mean_log2": FeatureSpec(signature="cyt", method="mean_log2")})
+    study = ims.run(cohort, Plan(panels=(panel,), timepoints=("pre",), n_permutations=50))
+    found = (
+        study["adjusted_changes"].query("feature == 'cyt_mean_log2' and group == 'all'").set_index("adjustment")
+    )
+    assert set(found.index) == {"none", "balance", "purity"}
+    scores = study["scores"].set_index("sample_id")["cyt_mean_log2"] if "sample_id" in study["scores"] else None
+    scores = study["scores"]["cyt_mean_log2"] if scores is None else scores
+    per_cell = scores - np.log2(1 - purity[purity < 1])
+    by_patient = per_cell.groupby([cohort.samples["patient_id"], cohort.samples["timepoint"]]).first().unstack()
+    n = by_patient[["pre", "on"]].dropna().shape[0]
+    assert found.loc["purity", "n"] == n
+    assert found.loc["purity", "n"] <= found.loc["none", "n"]
+    assert found.loc["purity", "estimate"] != found.loc["none", "estimate"]
+
+
 def test_two_biopsies_give_their_tables_and_say_simulated() -> None:
     panel = Panel(name="p", features={"cyt_mean_log2": FeatureSpec(signature="cyt", method="mean_log2")})
     cohort = ims.simulate_cohort(seed=7)
@@ -141,6 +163,7 @@ def test_two_biopsies_give_their_tables_and_say_simulated() -> None:
     assert (study["transitions"]["reference"] == "own_pre").all()
     assert len(study["shift"]) == len(study["class_changes"]) == 33
     assert study["biopsied"]["n_with"].iloc[0] == len(cohort.pairs)
+    assert {"all patients", "cyt_mean_log2: lowest 50%"} <= set(study["next_trial"]["rule"])
     sizes = study["strata_sizes"].query("timepoint == 'pre' and endpoint == 'objective_response'")
     assert sizes.set_index("stratum")["n_events"].to_dict() == {"1": 9, "2": 1, "all": 10}
     for name in (

@@ -50,7 +50,7 @@ def test_the_tables_of_a_run_are_the_same_bytes(two: Workers, tmp_path: Path) ->
     chosen = _run.plan_for(cohort, PLAN)
     Counted.given.clear()
     studies = {
-        "one": _run._run(cohort, chosen, 3, Counted()),
+        "one": _run._run(cohort, chosen, 3, others=((), None), hands=Counted()),
         "two": ims.run(cohort, PLAN, seed=3, client=two.client),
     }
     n = len(chosen.tests()) * len(chosen.panels)
