@@ -5,8 +5,8 @@
 writes docs/calibration_cells.md. A hundred thousand cells of a patient are never drawn one by one where their sum
 is enough: numbers of cells by type are a multinomial, the sum of the counts of a gene over n cells with a rate of
 their patient is Poisson of n times that rate, and the mean of n normal scores is normal. The features are then
-made as the package makes them (centered log-ratio with half a cell, mean over the cells of a type, log2 CP10K of the
-pseudobulk). ``tests/calibration/test_cells.py`` holds the shortcut against cells drawn one by one, through
+made as the package makes them (centered log-ratio with half a cell, mean over the cells of a type, log2 CP10K of
+the pseudobulk). ``tests/calibration/test_cells.py`` holds the shortcut against cells drawn one by one, through
 ``profile_cells``.
 
 The naive tests take every cell for an independent patient: cells of one patient are alike, so they reject.

@@ -82,7 +82,8 @@ def run(
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
         follow_up, two_stage, qc, molecular, repertoire_depths, mutational_burden, alterations,
-        neoantigen_burden, soluble, signatures, coverage, scores, imaging, cells, classes, placement,
+        neoantigen_burden, soluble, signatures, coverage, scores, imaging, single_cell,
+        cell_quality, cells, classes, placement,
         placed_change, lineage, associations, families, landmarks, concordance, reliability, concordance_ranks,
         strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
@@ -139,7 +140,7 @@ def _run(
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
     tables |= molecular_tables(analyzed)
-    scored = score_panels(tumor, chosen, everyone=analyzed)
+    scored = score_panels(tumor, chosen, everyone=analyzed, hands=hands)
     tables |= score_tables(analyzed, scored)
     tables |= profile_tables(tumor, chosen, seed)
     measured = measured_features(tumor, chosen, scored)
