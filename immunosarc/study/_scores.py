@@ -19,7 +19,7 @@ from immunosarc.study._imaging import imaging_features
 from immunosarc.study._molecular import MolecularSpec, measured_samples, molecular_features
 from immunosarc.study._plan import Plan
 from immunosarc.study._questions import Panel
-from immunosarc.study._single_cells import by_sample, single_cell_features
+from immunosarc.study._single_cells import by_sample, single_cell_features, why_nothing
 from immunosarc.workers import Workers
 
 __all__ = ["PanelScores", "planned_sets", "score_panels", "score_tables"]
@@ -44,7 +44,9 @@ class PanelScores:
 
     def with_reasons(self) -> pd.DataFrame:
         """Return the scores as ``per_patient`` takes them."""
-        return self.scores if self.reasons is None else self.scores.assign(status=self.reasons)
+        if self.reasons is None:
+            return self.scores
+        return self.scores.assign(status=self.reasons.reindex(self.scores.index).fillna("sample was not measured"))
 
 
 def score_panels(
@@ -89,7 +91,11 @@ def _assay_panel(cohort: Cohort, panel: Panel, plan: Plan, hands: Workers | None
     if panel.cells is not None:
         measured, quality = single_cell_features(cohort, panel.cells, assay, hands=hands)
         return PanelScores(
-            by_sample(measured), schema.COVERAGE.empty(), single_cell=measured, cell_quality=quality
+            by_sample(measured),
+            schema.COVERAGE.empty(),
+            single_cell=measured,
+            cell_quality=quality,
+            reasons=why_nothing(measured),
         )
     if panel.imaging is None:
         return _score_panel(cohort[assay], panel, plan.min_coverage)

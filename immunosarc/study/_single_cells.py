@@ -12,7 +12,15 @@ from immunosarc.cohort import Cohort
 from immunosarc.errors import CoverageError, did_you_mean
 from immunosarc.workers import Workers
 
-__all__ = ["CellSpec", "by_sample", "cell_assays", "cell_paragraphs", "cell_problems", "single_cell_features"]
+__all__ = [
+    "CellSpec",
+    "by_sample",
+    "cell_assays",
+    "cell_paragraphs",
+    "cell_problems",
+    "single_cell_features",
+    "why_nothing",
+]
 
 _POLARITY = ("macrophage_m1", "macrophage_m2", "macrophage_polarity")
 
@@ -148,6 +156,16 @@ def by_sample(table: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
+def why_nothing(table: pd.DataFrame) -> pd.Series:
+    """Return for each sample 'ok', or why it has no value at all: what its own cells lack."""
+    found = {}
+    for sample, part in table.groupby("sample_id"):
+        own = [one for one in dict.fromkeys(part["status"]) if one.startswith("needs")]
+        nothing = "; ".join(own) or "; ".join(dict.fromkeys(part["status"]))
+        found[sample] = "ok" if part["value"].notna().any() else nothing
+    return pd.Series(found, name="status").rename_axis("sample_id")
+
+
 def cell_paragraphs(panels: dict[str, CellSpec]) -> list[str]:
     """Return how the features of single cells were measured, one paragraph for each assay."""
     found = []
@@ -160,8 +178,8 @@ def cell_paragraphs(panels: dict[str, CellSpec]) -> list[str]:
             )
         if "states" in spec.measures:
             how.append(
-                "states as the mean UCell score (Andreatta 2021, doi:10.1016/j.csbj.2021.06.043) over the cells of "
-                f"a type (samples with {spec.min_cells_of_type} such cells or more)"
+                "states as the mean UCell score (Andreatta 2021, doi:10.1016/j.csbj.2021.06.043) over the cells "
+                f"of a type (samples with {spec.min_cells_of_type} such cells or more)"
             )
         found.append(
             f"Single cells of assay {assay} were typed one by one by the mean of ln(CP10K + 1) over markers; one "
