@@ -225,9 +225,7 @@ def _of_patient(clones: Clones, pair: tuple[int, int], *, min_count: int, fdr: f
     names = names if "cdr3_nt" in names else ["cdr3_aa"]
     table = pd.DataFrame(
         {
-            "clone": about[names[0]]
-            .astype("string")
-            .str.cat(about[names[1:]].astype("string"), sep=" ", na_rep=""),
+            "clone": _named(about[names]),
             "cdr3_aa": about["cdr3_aa"],
             "v_call": about["v_call"],
             "before_sample": clones.samples[first],
@@ -241,3 +239,10 @@ def _of_patient(clones: Clones, pair: tuple[int, int], *, min_count: int, fdr: f
     )
     order = np.lexsort((-np.abs(ratio), p.round(12)))
     return table.iloc[order]
+
+
+def _named(about: pd.DataFrame) -> pd.Series:
+    """Return what tells the clones apart, in one text each."""
+    texts = about.astype("string").fillna("")
+    first = texts.iloc[:, 0]
+    return first.str.cat(texts.iloc[:, 1:], sep=" ").str.strip() if texts.shape[1] > 1 else first

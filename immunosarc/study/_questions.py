@@ -83,11 +83,12 @@ class Panel(Frozen):
         return features.panel(signatures).signatures if named else signatures
 
     @model_validator(mode="after")
-    def _images_and_cells_stand_alone(self) -> Panel:
-        if self.imaging is not None and (self.scored or self.columns):
-            raise ValueError(f"imaging stands alone in panel '{self.name}'; give signatures and columns their own")
-        if self.cells is not None and (self.scored or self.columns or self.imaging or self.molecular):
-            raise ValueError(f"cells stand alone in panel '{self.name}'; give everything else panels of its own")
+    def _measures_stand_alone(self) -> Panel:
+        ways = {"imaging": self.imaging, "molecular": self.molecular, "cells": self.cells}
+        named = [name for name, spec in ways.items() if spec is not None]
+        if named and (len(named) > 1 or self.scored or self.columns):
+            own = "give each, and signatures and columns, a panel of their own"
+            raise ValueError(f"{' and '.join(named)} stands alone in panel '{self.name}'; {own}")
         return self
 
     def specs(self) -> list[tuple[str, tuple[str, str | tuple[str, ...]]]]:

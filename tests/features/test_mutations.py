@@ -78,8 +78,9 @@ def test_a_variant_of_two_transcripts_is_one_variant():
 
 
 def test_indels_by_type_by_alleles_by_words():
-    typed = ROWS.assign(variant_type=["INS", "SNP", *["SNP"] * 6])
-    assert features.tumor_mutational_burden(toy(typed)).loc["A", "indels"] == 1
+    for kind in ("INS", "DEL"):
+        typed = ROWS.assign(variant_type=[kind, "SNP", *["SNP"] * 6])
+        assert features.tumor_mutational_burden(toy(typed)).loc["A", "indels"] == 1
     worded = ROWS.drop(columns=["reference_allele", "alternate_allele"])
     assert features.tumor_mutational_burden(toy(worded)).loc["A", "indels"] == 2
 
@@ -136,7 +137,7 @@ def test_alterations_need_a_table_and_a_gene():
 
 def test_neoantigens_that_bind():
     rows = pd.DataFrame(
-        [("A", "TP53", 20.0, 0.1), ("A", "TP53", 499.0, 3.0), ("A", "RB1", 501.0, 0.2), ("B", "X", np.nan, 9.0)],
+        [("A", "TP53", 20.0, 0.1), ("A", "TP53", 500.0, 3.0), ("A", "RB1", 501.0, 0.2), ("B", "X", np.nan, 9.0)],
         columns=["sample_id", "gene", "affinity_nm", "rank_percent"],
     )
     found = features.neoantigen_burden(toy(neoantigens=rows))

@@ -137,6 +137,24 @@ def test_draws_of_a_sample_do_not_move_when_others_join():
     assert features.repertoire(toy(), depth=30, seed=6).loc["A1", "gini"] != together.loc["A1", "gini"]
 
 
+def test_each_sample_has_draws_of_its_own():
+    """Two samples with the same clones are not drawn alike, else what they share would be overstated."""
+    same = ROWS[ROWS["sample_id"].isin(["A1"])]
+    both = pd.concat([same, same.assign(sample_id="B1")])
+    found = features.repertoire(toy(both), depth=30, draws=3)
+    assert found.loc["A1", "gini"] != found.loc["B1", "gini"]
+    assert features.repertoire_overlap(toy(both), depth=30, draws=3)["morisita_horn"].iloc[0] < 0.999
+
+
+def test_growth_is_of_the_share_and_not_of_the_count():
+    rows = pd.DataFrame(
+        [("A1", "TGTA", 50), ("A1", "TGTC", 50), ("A2", "TGTA", 60), ("A2", "TGTC", 940)],
+        columns=["sample_id", "cdr3_nt", "count"],
+    ).assign(productive=True)
+    found = features.changed_clones(toy(rows)).set_index("clone")
+    assert found["direction"].to_dict() == {"TGTA": "contracted", "TGTC": "expanded"}
+
+
 def test_overlap_of_all_pairs():
     found = features.repertoire_overlap(toy(), depth=100).set_index(["sample_1", "sample_2"])
     row = found.loc[("A1", "AB")]

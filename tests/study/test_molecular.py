@@ -33,7 +33,7 @@ def cohort(*, twice: bool = False) -> ims.Cohort:
     )
     samples = [(f"{one}{at}", one, when, day, kind) for one in IDS for at, when, day, kind in _KINDS]
     if twice:
-        samples.append(("P00late", "P00", "on", 80.0, "blood"))
+        samples += [("P00late", "P00", "on", 80.0, "blood"), ("P00early", "P00", "on", 22.0, "blood")]
     names = ["sample_id", "patient_id", "timepoint", "study_day", "specimen"]
     samples = pd.DataFrame(samples, columns=names)
     owner = samples.set_index("sample_id")["patient_id"]
@@ -176,6 +176,9 @@ def test_a_plan_says_what_is_wrong_with_it() -> None:
     assert "the cohort has no table 'neoantigens'" in refused(measure="neoantigen_burden")
     assert "several samples of one patient at one timepoint (P00 at on); say by_day" in refused(measure="soluble")
     assert "no receptor of 'IGH'" in refused(measure="repertoire", options={"depth": 50, "locus": "IGH"})
+    both = {"name": "p", "molecular": {"measure": "soluble"}, "signatures": "all"}
+    with pytest.raises(PlanError, match="molecular stands alone in panel 'p'"):
+        Plan.from_mapping({"panels": [both]})
     with pytest.raises(PlanError, match=r"unknown key 'panels\.0\.molecular\.measur_'\. Did you mean 'measure'"):
         Plan.from_mapping({"panels": [{"name": "p", "molecular": {"measure": "soluble", "measur_": 1}}]})
 

@@ -111,7 +111,7 @@ def test_a_cohort_with_nothing_but_cells_has_a_plan(cohort: ims.Cohort) -> None:
     ("panel", "said"),
     [
         ({"name": "p", "signatures": ["cyt"]}, r"assay 'sc' holds single cells; say cells = \{\}"),
-        ({"name": "p", "signatures": ["cyt"], "cells": {}}, "cells stand alone in panel 'p'"),
+        ({"name": "p", "signatures": ["cyt"], "cells": {}}, "cells stands alone in panel 'p'"),
         (
             {"name": "p", "cells": {"states": ["t_exhaustd"]}},
             "unknown state 't_exhaustd'.*Did you mean 't_exhausted'",
