@@ -16,10 +16,26 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+import immunosarc as ims
 from immunosarc import workers as workers_module
 from immunosarc.errors import CoverageError, ImmunosarcError, SchemaError
 from immunosarc.features import _cell_matrix, open_cells, profile_cells
+from immunosarc.study import _run
 from immunosarc.workers import Workers, workers
+from tests.models.conftest import make_cohort, make_table
+
+PLAN = {
+    "endpoints": ["objective_response"],
+    "panels": [{"name": "few", "signatures": ["cyt", "ims18", "b_cells_danaher9"]}],
+    "timepoints": ["pre"],
+    "n_permutations": 20,
+    "multiverse": {
+        "signature": "cyt",
+        "methods": ["singscore", "mean_log2"],
+        "primary": {"method": "singscore"},
+        "n_permutations": 20,
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +87,17 @@ class Dying(Workers):
             yield result
 
 
+class Counted(Workers):
+    """Workers who say how many tasks they were given."""
+
+    given: list[str] = []  # noqa: RUF012 - a frozen dataclass, and a list that the test empties
+
+    def map(self, function, tasks):  # type: ignore[no-untyped-def]
+        tasks = list(tasks)
+        self.given += [function.__name__] * len(tasks)
+        return super().map(function, tasks)
+
+
 def test_other_processes_do_the_work_and_results_keep_their_order(two: Workers, tmp_path: Path) -> None:
     pids = set(two.map(whose, range(12)))
     assert os.getpid() not in pids
@@ -98,20 +125,52 @@ def test_what_a_task_refuses_is_said_here(two: Workers) -> None:
         list(two.map(refuse, range(5)))
 
 
-def test_a_worker_that_is_killed_costs_only_time(two: Workers, tmp_path: Path) -> None:
-    tasks = [(i, str(tmp_path)) for i in range(16)]
-    assert list(Dying(two.client).map(marked_square, tasks)) == [i**2 for i in range(16)]
-    assert len(list(tmp_path.iterdir())) > 16  # something was begun twice
+def test_the_tables_of_a_run_are_the_same_bytes(two: Workers) -> None:
+    cohort = ims.simulate_cohort(seed=7, n_null=1)
+    chosen = _run.plan_for(cohort, PLAN)
+    Counted.given.clear()
+    studies = {
+        "one": _run._run(cohort, chosen, 3, others=((), None), hands=Counted()),
+        "two": ims.run(cohort, PLAN, seed=3, client=two.client),
+    }
+    n = len(chosen.tests()) * len(chosen.panels)
+    assert {name: Counted.given.count(name) for name in set(Counted.given)} == {
+        "answered": n,
+        "could_be_found": n,
+        "_changed": len(chosen.panels),
+        "_walk": 2,
+    }
+    one, two_of_them = (study.tables for study in studies.values())
+    assert list(one) == list(two_of_them)
+    assert {"associations", "changes", "detectability", "multiverse"} <= set(one)
+    for name, table in one.items():
+        assert table.to_csv() == two_of_them[name].to_csv(), name
+
+
+def test_a_cross_validation_is_the_same_to_the_bit(two: Workers) -> None:
+    rng = np.random.default_rng(1)
+    response = np.arange(60) % 2 == 0
+    cohort = make_cohort(["PR" if one else "PD" for one in response])
+    table = make_table(cohort, a=rng.normal(size=60) + response, b=rng.normal(size=60))
+    outcomes = ims.endpoints.derive(cohort)
+    how = {"endpoint": "objective_response", "n_folds": 3, "n_repeats": 2, "n_bootstrap": 20, "seed": 4}
+    here = ims.models.cross_validate(table, outcomes, **how)
+    there = ims.models.cross_validate(table, outcomes, **how, hands=two)
+    assert here.performance["estimate"].notna().all()
+    for name in ("performance", "predictions", "calibration", "decision_curve"):
+        pd.testing.assert_frame_equal(getattr(there, name), getattr(here, name), check_exact=True)
 
 
 @pytest.mark.parametrize("kind", [Workers, Dying])
-def test_cells_are_the_same_to_the_bit(
+def test_cells_are_the_same_to_the_bit_also_when_a_worker_is_killed(
     two: Workers, cells: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Workers]
 ) -> None:
     monkeypatch.setattr(_cell_matrix, "CELLS_AT_ONCE", 250)
     sets = {"t": ["CD3D", "CD3E", "TRAC"]}
     here = profile_cells(cells, sets)
+    before = set(two.client.run(os.getpid).values())
     there = profile_cells(cells, sets, hands=kind(two.client))
+    assert (before == set(two.client.run(os.getpid).values())) == (kind is Workers)
     pd.testing.assert_frame_equal(there.cells, here.cells, check_exact=True)
     pd.testing.assert_frame_equal(there.scores, here.scores, check_exact=True)
     assert there.sums.data.tobytes() == here.sums.data.tobytes()
