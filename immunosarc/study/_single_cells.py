@@ -117,9 +117,9 @@ def single_cell_features(
         profile = features.profile_cells(cohort[assay], **limits, hands=hands)  # type: ignore[arg-type]
     parts = []
     if "composition" in spec.measures:
-        parts.append(_long(features.cell_composition(profile, min_cells=spec.min_cells), spec))
+        parts.append(_composition(profile, spec))
     if wanted:
-        parts.append(_long(_states(profile, spec), spec))
+        parts.append(_states(profile, spec))
     table = pd.concat(parts, ignore_index=True)
     order = {name: place for place, name in enumerate(spec.names())}
     table = table.sort_values(
@@ -128,24 +128,34 @@ def single_cell_features(
     return table.reset_index(drop=True), features.cell_quality(profile)
 
 
-def _states(profile: features.CellProfile, spec: CellSpec) -> pd.DataFrame:
-    """Return one row for each sample; no signature covered, the reason stands in every row."""
-    chosen = {name: features.CELL_STATES[name] for name in spec.states}
-    if profile.scores is None:
-        reason = "no signature of a state has enough of its genes in the assay"
-        return pd.DataFrame({"status": reason}, index=pd.Index(profile.samples, name="sample_id"))
-    return features.cell_states(profile, chosen, min_cells=spec.min_cells_of_type)
-
-
-def _long(table: pd.DataFrame, spec: CellSpec) -> pd.DataFrame:
-    """Return a row for each sample and feature; one that is missing says why."""
-    composed = any(str(name).startswith("clr_") for name in table)
-    mine = [name for name in spec.names() if name.startswith("clr_") == composed]
-    values = table.reindex(columns=mine)
-    rows = values.rename_axis("sample_id").reset_index().melt("sample_id", var_name="feature")
+def _composition(profile: features.CellProfile, spec: CellSpec) -> pd.DataFrame:
+    table = features.cell_composition(profile, min_cells=spec.min_cells)
+    rows = _long(table, [name for name in spec.names() if name.startswith("clr_")])
     why = rows["sample_id"].map(table["status"]).astype(str)
-    why = why.mask(why == "ok", "no cell of this type in any sample" if composed else "signature not covered")
+    why = why.mask(why == "ok", "no cell of this type in any sample")
     return rows.assign(status=why.mask(rows["value"].notna(), "ok"))
+
+
+def _states(profile: features.CellProfile, spec: CellSpec) -> pd.DataFrame:
+    chosen = {name: features.CELL_STATES[name] for name in spec.states}
+    least = spec.min_cells_of_type
+    table = pd.DataFrame(index=pd.Index(profile.samples, name="sample_id"))
+    if profile.scores is not None:
+        table = features.cell_states(profile, chosen, min_cells=least)
+    rows = _long(table, [name for name in spec.names() if not name.startswith("clr_")])
+    kind = rows["feature"].map({name: one[0] for name, one in chosen.items()} | {_POLARITY[2]: "myeloid cell"})
+    fine = profile.cells[~profile.cells["low_quality"]]
+    counts = fine.groupby(["sample_id", "cell_type"], observed=False).size()
+    n = counts.reindex(pd.MultiIndex.from_arrays([rows["sample_id"], kind])).fillna(0).to_numpy(dtype=int)
+    why = pd.Series("too few genes of the signature in the assay", index=rows.index)
+    few = "needs " + str(least) + " cells of type " + kind + ", has " + pd.Series(n, index=rows.index).astype(str)
+    return rows.assign(status=why.mask(n < least, few).mask(rows["value"].notna(), "ok"))
+
+
+def _long(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return a row for each sample and feature."""
+    values = table.reindex(columns=names).astype(float).rename_axis("sample_id").reset_index()
+    return values.melt("sample_id", var_name="feature")
 
 
 def by_sample(table: pd.DataFrame) -> pd.DataFrame:

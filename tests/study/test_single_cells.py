@@ -86,6 +86,10 @@ def test_every_missing_value_says_why(study: Any) -> None:
     assert table.loc[("clr_T cell", "S13"), "status"] == "needs 50 typed cells, has 10"
     assert table.loc[("clr_B cell", "S00"), "status"] == "no cell of this type in any sample"
     assert table.loc[("t_exhausted", "S00"), "status"] == "ok"
+    assert table.loc[("t_resident", "S00"), "status"] == "too few genes of the signature in the assay"
+    n = int(table.loc[("macrophage_m1", "S13"), "status"].rsplit(" ", 1)[1])
+    assert table.loc[("macrophage_m1", "S13"), "status"] == f"needs 20 cells of type myeloid cell, has {n}"
+    assert n + int(table.loc[("t_exhausted", "S13"), "status"].rsplit(" ", 1)[1]) == 10  # nothing else was drawn
     assert table["value"].notna().eq(table["status"] == "ok").all()
     quality = study["cell_quality"].set_index("sample_id")
     assert quality.loc["S13", "n_cells"] == 10
