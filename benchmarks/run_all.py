@@ -25,6 +25,7 @@ SCRIPTS = (
     ("Scores", "features_speed.py --growth"),
     ("Cells", "cells_speed.py"),
     ("Cells, half a million", "cells_speed.py --cells 500000 --alone"),
+    ("Single cells, a million on disk", "single_cell_speed.py"),
     ("Cells of images, a million", "imaging_speed.py"),
     ("Receptors", "repertoire_speed.py"),
     ("Loading", "loaders_speed.py"),

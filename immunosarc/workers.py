@@ -6,6 +6,7 @@ the tasks. So they are identical to the bit wherever they were computed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ __all__ = ["Workers", "workers"]
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-_AHEAD = 4  # tasks in the queue for each worker: enough that none waits, few enough that memory holds
+_AHEAD = 4  # tasks in the queue for each thread: enough that none waits, few enough that memory holds
+_PATIENCE = 60
+"""Seconds until a scheduler without a single worker is an error."""
+_ANY_SIZE = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
+"""Rows of a matrix travel within their task; what was scattered beforehand would die with its worker."""
 _CURE = "install it with: pip install 'immunosarc[dask]'"
 
 
@@ -55,13 +60,19 @@ class Workers:
         if self.client is None:
             yield from map(function, tasks)
             return
-        waiting: list[Any] = []
+        import dask
+
+        waiting: deque[Any] = deque()
+        room = 0
         for task in tasks:
-            waiting.append(self.client.submit(function, task, pure=False))
-            if len(waiting) > _AHEAD * max(1, len(self.client.scheduler_info()["workers"])):
-                yield self._result(waiting.pop(0))
+            if len(waiting) >= room:
+                room = _AHEAD * max(1, sum(self.client.nthreads().values()))  # workers come and go
+            if len(waiting) >= room:
+                yield self._result(waiting.popleft())
+            with dask.config.set(_ANY_SIZE):
+                waiting.append(self.client.submit(function, task, pure=False))
         while waiting:
-            yield self._result(waiting.pop(0))
+            yield self._result(waiting.popleft())
 
     def _result(self, future: Any) -> Any:
         from distributed import CancelledError, KilledWorker
@@ -95,8 +106,8 @@ def workers(*, jobs: int = 1, scheduler: str | None = None, client: Any = None) 
     Raises
     ------
     ImmunosarcError
-        When two of the three are given, ``jobs`` is below 1, dask is not installed, or nobody answers at the
-        address.
+        When two of the three are given, ``jobs`` is below 1, dask is not installed, nobody answers at the
+        address, or no worker is there within a minute.
 
     Examples
     --------
@@ -136,4 +147,10 @@ def _cluster(jobs: int, scheduler: str | None) -> Iterator[Any]:
             "`dask scheduler` and give the address that it prints, as in tcp://host:8786"
         ) from failure
     with client:
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as failure:
+            raise ImmunosarcError(
+                f"the scheduler at {scheduler!r} has no workers; start them with `dask worker {scheduler}`"
+            ) from failure
         yield client

@@ -17,9 +17,11 @@ from immunosarc.errors import ImmunosarcError
 __all__ = [
     "AllowColumn",
     "DataRoot",
+    "Jobs",
     "Manifest",
     "OnConflict",
     "Out",
+    "Scheduler",
     "Seed",
     "SuppressBelow",
     "app",
@@ -68,6 +70,14 @@ SuppressBelow = Annotated[
         help="Write tables of groups only, without counts of fewer patients than this and without what would give "
         "them away; no table of single patients, no figure.",
     ),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(min=1, help="Processes on this machine that share the work; same tables."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Address of a running dask scheduler, as tcp://host:8786; instead of --jobs. Same tables."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the permutations. Same input, same seed, same tables.")]
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from immunosarc.cli._app import AllowColumn, DataRoot, Manifest, Out, Seed, SuppressBelow, command_app, progress
+from immunosarc.cli._app import (
+    AllowColumn,
+    DataRoot,
+    Jobs,
+    Manifest,
+    Out,
+    Scheduler,
+    Seed,
+    SuppressBelow,
+    command_app,
+    progress,
+)
 from immunosarc.cli._plan_file import plan_part, plan_with
 from immunosarc.errors import ImmunosarcError
 
@@ -59,6 +70,8 @@ def run(
             help="Folder that 'immunosarc replicate' wrote: the ledger then repeats what others say to each claim."
         ),
     ] = None,
+    jobs: Jobs = 1,
+    scheduler: Scheduler = None,
 ) -> None:
     """Do the main job on your cohort: load, derive, score, associate, report."""
     with progress("loading the cohort"):
@@ -68,7 +81,8 @@ def run(
         cohort = ims.study.checked_cohort(manifest, data_root=data_root, allow_columns=allow_column or ())
         plan = None if multiverse is None else plan_with(cohort, multiverse=plan_part(multiverse, "multiverse"))
         others = None if replication is None else ims.study.read_replication(replication)
-        study = ims.run(cohort, plan, locked_models=locked, replication=others, seed=seed)
+        brought = {"locked_models": locked, "replication": others}
+        study = ims.run(cohort, plan, **brought, seed=seed, jobs=jobs, scheduler=scheduler)
         _write(study, out, suppress_below=suppress_below)
 
 

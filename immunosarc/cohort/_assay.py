@@ -14,6 +14,7 @@ from immunosarc.errors import CohortError, did_you_mean, raise_together
 
 __all__ = [
     "cell_facts",
+    "dense_blocks",
     "dense_values",
     "make_assay",
     "observed",
@@ -21,6 +22,9 @@ __all__ = [
     "sample_ids",
     "storable",
 ]
+
+
+_ROWS_AT_ONCE = 4096
 
 
 def make_assay(
@@ -93,13 +97,21 @@ def dense_values(adata: anndata.AnnData) -> np.ndarray:
     return np.asarray(adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X, dtype=float)
 
 
+def dense_blocks(adata: anndata.AnnData) -> Iterator[np.ndarray]:
+    """Yield the numbers of an assay as float64, some rows at a time: cells would not fit as a whole."""
+    for start in range(0, adata.n_obs, _ROWS_AT_ONCE):
+        rows = adata.X[start : start + _ROWS_AT_ONCE]
+        yield np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=float)
+
+
 def same_assay(one: anndata.AnnData, other: anndata.AnnData) -> bool:
     """Return whether two assays hold the same names, numbers and unit."""
     if one.shape != other.shape or not (
         one.obs_names.equals(other.obs_names) and one.var_names.equals(other.var_names)
     ):
         return False
-    same = np.array_equal(dense_values(one), dense_values(other), equal_nan=True)
+    pairs = zip(dense_blocks(one), dense_blocks(other), strict=True)
+    same = all(np.array_equal(mine, theirs, equal_nan=True) for mine, theirs in pairs)
     about = dict(one.uns["immunosarc"])
     if not same or about != dict(other.uns["immunosarc"]):
         return False

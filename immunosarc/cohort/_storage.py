@@ -15,7 +15,7 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from immunosarc.cohort._assay import cell_facts, dense_values, storable
+from immunosarc.cohort._assay import cell_facts, dense_blocks, storable
 from immunosarc.errors import DataFileError
 
 __all__ = ["content_hash", "read_folder", "write_folder"]
@@ -36,7 +36,8 @@ def content_hash(frames: Mapping[str, pd.DataFrame], assays: Mapping[str, anndat
         said = {key: value for key, value in adata.uns["immunosarc"].items() if key not in _OF_THE_FILE}
         about = [name, said, list(adata.obs_names), list(adata.var_names)]
         digest.update(json.dumps(about, sort_keys=True, default=str).encode())
-        digest.update(np.ascontiguousarray(dense_values(adata)).tobytes())
+        for block in dense_blocks(adata):
+            digest.update(np.ascontiguousarray(block).tobytes())
         for fact, content in cell_facts(adata) if adata.uns["immunosarc"]["level"] == "cell" else ():
             digest.update(fact.encode() + content)
     return digest.hexdigest()

@@ -44,12 +44,24 @@ class Rows:
     key: str = "X"
 
     def read(self) -> sparse.csr_matrix:
-        """Return the rows, each stored value once."""
+        """Return the rows, each stored value once.
+
+        Raises
+        ------
+        SchemaError
+            When this process cannot read the file.
+        """
         if self.values is not None:
             return self.values
-        with _opened(str(self.path)) as file:
-            stored = file[self.key]
-            rows = (_sparse(stored) if hasattr(stored, "keys") else stored)[self.start : self.stop]
+        try:
+            with _opened(str(self.path)) as file:
+                stored = file[self.key]
+                rows = (_sparse(stored) if hasattr(stored, "keys") else stored)[self.start : self.stop]
+        except (OSError, KeyError) as failure:
+            raise SchemaError(
+                f"{self.path} cannot be read where the work is done ({type(failure).__name__}: {failure}); "
+                "every worker must see it at the same path"
+            ) from failure
         block = sparse.csr_matrix(rows)
         block.sum_duplicates()
         return block

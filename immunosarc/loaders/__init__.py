@@ -10,10 +10,12 @@ from immunosarc.loaders._load import ManifestCheck, check_manifest, load_cohort
 from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import read_manifest
+from immunosarc.loaders._single_cell_block import CellFile, SingleCellBlock
 
 __all__ = [
     "AssayBlock",
     "Block",
+    "CellFile",
     "CellMarker",
     "ImageFile",
     "ImagingBlock",
@@ -23,6 +25,7 @@ __all__ = [
     "PatientsBlock",
     "Replicates",
     "SamplesBlock",
+    "SingleCellBlock",
     "TableBlock",
     "check_manifest",
     "draft_manifest",

@@ -18,6 +18,7 @@ from immunosarc.loaders._fault import Fault, error_of
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import read_manifest, read_toml
 from immunosarc.loaders._salmon import QUANT_FILES
+from immunosarc.loaders._single_cell_block import SingleCellBlock
 from immunosarc.loaders._source import Source
 
 __all__ = ["fetch_files"]
@@ -27,7 +28,7 @@ _SCHEMES = ("http", "https")
 
 
 class _CellFolder(Block):
-    """A folder of cell tables, which has no address."""
+    """A folder of files of cells, which has no address."""
 
 
 def fetch_files(
@@ -113,6 +114,9 @@ def _blocks(manifest: Manifest) -> Iterator[Block]:
     for assay in manifest.assays.values():
         if isinstance(assay, AssayBlock):
             yield assay
+        elif isinstance(assay, SingleCellBlock):
+            folders = assay.format == "10x_mtx"
+            yield from ([_CellFolder(file=one.file) for one in assay.listed] if folders else assay.listed)
         else:
             yield from assay.listed
             yield from [_CellFolder(file=assay.folder)] if assay.folder else []

@@ -37,6 +37,8 @@ from immunosarc.loaders._maf import with_callable_size
 from immunosarc.loaders._manifest import Manifest
 from immunosarc.loaders._parse import Parsed, parse_manifest, read_toml
 from immunosarc.loaders._privacy import Gate
+from immunosarc.loaders._single_cell import read_single_cell
+from immunosarc.loaders._single_cell_block import SingleCellBlock
 from immunosarc.loaders._source import Source
 
 __all__ = ["ManifestCheck", "check_manifest", "load_cohort"]
@@ -265,6 +267,8 @@ def _read_parts(parsed: Parsed, source: Source, faults: list[Fault]) -> _Parts:
         elif isinstance(block, ImagingBlock):
             fields = tables["fields"].frame if "fields" in tables else None
             assay = read_imaging(name, block, samples, source, faults, fields=fields)
+        elif isinstance(block, SingleCellBlock):
+            assay = read_single_cell(name, block, samples, source, faults)
         if assay is not None:
             assays[name] = assay
     variants = parsed.blocks.get(("tables", "variants"))

@@ -12,23 +12,30 @@ from immunosarc.loaders._assay_block import AssayBlock
 from immunosarc.loaders._blocks import ManifestPart, PatientsBlock, SamplesBlock, TimeUnit
 from immunosarc.loaders._imaging_block import ImagingBlock, is_imaging
 from immunosarc.loaders._long_block import LongTableBlock
+from immunosarc.loaders._single_cell_block import SingleCellBlock, is_single_cell
 
 __all__ = ["ASSAY_KINDS", "AnyAssay", "Manifest", "assay_kind"]
 
-ASSAY_KINDS: Mapping[str, type[AssayBlock] | type[ImagingBlock]] = {
+ASSAY_KINDS: Mapping[str, type[AssayBlock] | type[ImagingBlock] | type[SingleCellBlock]] = {
     "measured": AssayBlock,
     "imaging": ImagingBlock,
+    "single_cell": SingleCellBlock,
 }
-"""The blocks of [assays]: a table of measurements, or the cells of images."""
+"""The blocks of [assays]: a table of measurements, the cells of images, or single cells by genes."""
 
 
 def assay_kind(value: Any) -> str:
     """Return which block an entry of [assays] is, by its ``format``."""
+    if is_single_cell(value):
+        return "single_cell"
     return "imaging" if is_imaging(value) else "measured"
 
 
 AnyAssay = Annotated[
-    Annotated[AssayBlock, Tag("measured")] | Annotated[ImagingBlock, Tag("imaging")], Discriminator(assay_kind)
+    Annotated[AssayBlock, Tag("measured")]
+    | Annotated[ImagingBlock, Tag("imaging")]
+    | Annotated[SingleCellBlock, Tag("single_cell")],
+    Discriminator(assay_kind),
 ]
 
 
@@ -57,7 +64,7 @@ class Manifest(ManifestPart):
     patients : PatientsBlock
     samples : SamplesBlock, optional
         The clinical tables; ``samples`` is needed for assays.
-    assays : dict of str to AssayBlock or ImagingBlock
+    assays : dict of str to AssayBlock, ImagingBlock or SingleCellBlock
         Measurements, by the name they get in the cohort.
     tables : dict of str to LongTableBlock
         Long tables, by the names of ``schema.LONG_TABLES``.

@@ -22,12 +22,13 @@ from immunosarc.loaders._imaging_block import IMAGING_FORMATS, CellMarker, Image
 from immunosarc.loaders._long_block import LongTableBlock
 from immunosarc.loaders._manifest import ASSAY_KINDS, Manifest, assay_kind
 from immunosarc.loaders._places import key_lines, line_of
+from immunosarc.loaders._single_cell_block import SINGLE_CELL_FORMATS, CellFile, SingleCellBlock
 from immunosarc.loaders._source import Source
 
 __all__ = ["Parsed", "parse_manifest", "read_manifest", "read_toml"]
 
 UNKNOWN = "?"
-AnyBlock = TableBlock | AssayBlock | ImagingBlock
+AnyBlock = TableBlock | AssayBlock | ImagingBlock | SingleCellBlock
 Where = tuple[str, ...]
 
 
@@ -213,7 +214,9 @@ def _place(inside: Where, kind: type[BaseModel] | None = None) -> tuple[Where, t
     if len(inside) > depth and inside[depth] == "replicates":
         return inside[: depth + 1], Replicates
     parts: dict[str, type[BaseModel]] = {"markers": CellMarker, "files": ImageFile}
-    if model is ImagingBlock and len(inside) > depth + 1 and inside[depth] in parts:
+    parts |= {"files": CellFile} if model is SingleCellBlock else {}
+    several = model in (ImagingBlock, SingleCellBlock)
+    if several and len(inside) > depth + 1 and inside[depth] in parts:
         return inside[: depth + 2], parts[inside[depth]]
     return inside[:depth], model
 
@@ -239,7 +242,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
         return f"{at or 'the manifest'} lacks '{key}'; {about} is needed"
     if kind == "literal_error":
         allowed = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        allowed += [*IMAGING_FORMATS] if key == "format" and model is AssayBlock else []
+        allowed += [*IMAGING_FORMATS, *SINGLE_CELL_FORMATS] if key == "format" and model is AssayBlock else []
         return f"{subject} = {error['input']!r} is not one of {', '.join(allowed)}."
     if kind == "value_error":
         return f"{subject}: {error['ctx']['error']}"

@@ -11,7 +11,7 @@ from immunosarc import schema
 from immunosarc.cohort import is_simulated, marked
 from immunosarc.errors import PlanError
 from immunosarc.models._analysis_set import AnalysisSet, PerPatient, analysis_set
-from immunosarc.models._cross_validate_bootstrap import bootstrapped, cross_validated
+from immunosarc.models._cross_validate_bootstrap import Redone, bootstrapped, one_round
 from immunosarc.models._cross_validate_gate import ModelGate, gate_of
 from immunosarc.models._cross_validate_measures import (
     calibration_rows,
@@ -24,6 +24,7 @@ from immunosarc.models._cross_validate_pipeline import PREDICTORS, Patients, Rec
 from immunosarc.models._cross_validate_record import Prediction
 from immunosarc.models._cross_validate_times import left_out_risks, timed_decisions, timed_groups, timed_rows
 from immunosarc.models._landmark import endpoint_named
+from immunosarc.workers import Workers
 
 __all__ = ["checked_settings", "cross_validate", "model_for"]
 
@@ -46,6 +47,7 @@ def cross_validate(
     risk_by: float | None = None,
     level: float = 0.95,
     seed: int = 0,
+    hands: Workers | None = None,
 ) -> Prediction:
     """How well all features together would predict patients that the model has never seen.
 
@@ -94,6 +96,8 @@ def cross_validate(
         Of the intervals.
     seed : int
         Same seed, same numbers.
+    hands : Workers, optional
+        From :func:`immunosarc.workers.workers`; this process unless given. The numbers are the same.
 
     Returns
     -------
@@ -142,11 +146,10 @@ def cross_validate(
         nothing = np.full(len(data.event), np.nan)
         return _record(gate, data, [], found, nothing, head=head, curves=_no_curves(), simulated=simulated)
     recipe = Recipe(name, n_select, found.covariates.shape[1], n_folds)
-    rounds = [
-        cross_validated(recipe, data, n_folds, np.random.default_rng([seed, 0, i])) for i in range(n_repeats)
-    ]
+    repeats = (Redone(recipe, data, n_folds, (seed, 0, i)) for i in range(n_repeats))
+    rounds = list((hands or Workers()).map(one_round, repeats))
     linear = fit_tuned(recipe, data, np.random.default_rng([seed, 2])).linear(data.x)[0]
-    boots = bootstrapped(recipe, data, n_folds, n_bootstrap=n_bootstrap, seed=seed)
+    boots = bootstrapped(recipe, data, n_folds, n_bootstrap=n_bootstrap, seed=seed, hands=hands)
     left_out = np.array([one for _, one in rounds])
     predicted = (special.expit(left_out) if data.time is None else left_out).mean(axis=0)
     how = f"mean over test folds, {n_repeats} x {n_folds} nested folds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from scipy import special
 
 from immunosarc import stats
 from immunosarc.models._cross_validate_pipeline import Patients, Recipe, deal_folds, discrimination, fit_tuned
+from immunosarc.workers import Workers
 
-__all__ = ["Bootstraps", "Scores", "bootstrapped", "cross_validated", "scores_of"]
+__all__ = ["Bootstraps", "Redone", "Scores", "bootstrapped", "cross_validated", "one_round", "scores_of"]
 
 Floats = NDArray[np.float64]
 
@@ -70,27 +72,49 @@ def cross_validated(
     return Scores(float(known.mean()) if known.size else float("nan"), error), linear
 
 
-def bootstrapped(recipe: Recipe, data: Patients, n_folds: int, *, n_bootstrap: int, seed: int) -> Bootstraps:
+class Redone(NamedTuple):
+    """The pipeline on one data set: who fits what, how, and where its random numbers begin."""
+
+    recipe: Recipe
+    data: Patients
+    n_folds: int
+    seed: tuple[int, ...]
+
+
+def one_round(task: Redone) -> tuple[Scores, Floats]:
+    """One round of nested cross-validation, as a task of its own."""
+    return cross_validated(task.recipe, task.data, task.n_folds, np.random.default_rng(task.seed))
+
+
+def bootstrapped(
+    recipe: Recipe, data: Patients, n_folds: int, *, n_bootstrap: int, seed: int, hands: Workers | None = None
+) -> Bootstraps:
     """Draw patients with and without the event, each as many as there are, and start from the beginning."""
-    shape = (n_bootstrap, 2)
-    in_sample, in_original, out_of_bag, repeated = (np.full(shape, np.nan) for _ in range(4))
-    linear = np.full((n_bootstrap, len(data.event)), np.nan)
+    tasks = (Redone(recipe, data, n_folds, (seed, 1, b)) for b in range(n_bootstrap))
+    rows = list((hands or Workers()).map(_one_bootstrap, tasks))
+    pairs, linear = np.array([one for one, _ in rows]), np.array([one for _, one in rows])
+    in_sample, in_original, out_of_bag, repeated = pairs.reshape(-1, 4, 2).transpose(1, 0, 2)
+    return Bootstraps(in_sample, in_original, out_of_bag, repeated, linear.reshape(-1, len(data.event)))
+
+
+def _one_bootstrap(task: Redone) -> tuple[Floats, Floats]:
+    """Return the pairs of one bootstrap sample (rows as in :class:`Bootstraps`) and its linear predictor."""
+    recipe, data, n_folds, seed = task
+    rng = np.random.default_rng(seed)
+    pairs, n = np.full((4, 2), np.nan), len(data.event)
     sides = [np.flatnonzero(data.event), np.flatnonzero(~data.event)]
-    for b in range(n_bootstrap):
-        rng = np.random.default_rng([seed, 1, b])
-        rows = np.concatenate([rng.choice(side, len(side)) for side in sides if len(side)])
-        drawn = data.take(rows)
-        if not drawn.can_be_fitted():
-            continue
-        model = fit_tuned(recipe, drawn, rng)
-        linear[b] = model.linear(data.x)[0]
-        left_out = np.setdiff1d(np.arange(len(data.event)), rows)
-        in_sample[b] = _pair(scores_of(linear[b][rows], drawn))
-        in_original[b] = _pair(scores_of(linear[b], data))
-        if len(left_out):
-            out_of_bag[b] = _pair(scores_of(linear[b][left_out], data.take(left_out)))
-        repeated[b] = _pair(cross_validated(recipe, drawn, n_folds, rng)[0])
-    return Bootstraps(in_sample, in_original, out_of_bag, repeated, linear)
+    rows = np.concatenate([rng.choice(side, len(side)) for side in sides if len(side)])
+    drawn = data.take(rows)
+    if not drawn.can_be_fitted():
+        return pairs, np.full(n, np.nan)
+    linear = fit_tuned(recipe, drawn, rng).linear(data.x)[0]
+    left_out = np.setdiff1d(np.arange(n), rows)
+    pairs[0] = _pair(scores_of(linear[rows], drawn))
+    pairs[1] = _pair(scores_of(linear, data))
+    if len(left_out):
+        pairs[2] = _pair(scores_of(linear[left_out], data.take(left_out)))
+    pairs[3] = _pair(cross_validated(recipe, drawn, n_folds, rng)[0])
+    return pairs, linear
 
 
 def _pair(scores: Scores) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from immunosarc.report import (
     _section_resistance,
     _section_safety,
     _section_signatures,
+    _section_single_cells,
     _section_trial,
 )
 from immunosarc.report._section import Section
@@ -50,6 +51,7 @@ _BUILDERS: tuple[Callable[[Study], Section], ...] = (
     _section_signatures.build,
     _section_profile.build,
     _section_imaging.build,
+    _section_single_cells.build,
     _section_molecular.build,
     _section_concordance.build,
     _section_association.build,

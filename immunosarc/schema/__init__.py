@@ -108,7 +108,7 @@ from immunosarc.schema._results import (
     significant,
 )
 from immunosarc.schema._safety import DOSING, PATIENT_TOXICITY, TOXICITY, TOXICITY_RATES
-from immunosarc.schema._single_cell import CELL_QUALITY
+from immunosarc.schema._single_cell import CELL_QUALITY, SINGLE_CELL
 from immunosarc.schema._strata import STRATA
 from immunosarc.schema._table import Column, Problem, Table
 from immunosarc.schema._trial import (
@@ -212,6 +212,7 @@ __all__ = [
     "RULE_CHANGES",
     "SAMPLES",
     "SHIFT",
+    "SINGLE_CELL",
     "SIX_MONTHS_DAYS",
     "SOLUBLE",
     "SPATIAL",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
-from immunosarc import models, schema
+from immunosarc import schema
 from immunosarc.cohort import Cohort
-from immunosarc.study._directions import alternatives_of
 from immunosarc.study._plan import Plan
+from immunosarc.study._question_tasks import Asked, answered
 from immunosarc.study._scores import PanelScores
+from immunosarc.workers import Workers
 
 __all__ = ["associations_of", "families_of", "measured_features"]
 
@@ -31,37 +32,16 @@ def measured_features(
     return found
 
 
-def associations_of(
-    cohort: Cohort,
-    plan: Plan,
-    outcomes: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, pd.DataFrame]],
-    seed: int,
-) -> pd.DataFrame:
-    """Put every planned question to every panel."""
-    parts = []
-    for test in plan.tests():
-        for panel, table in measured.get(test.timepoint, {}).items():
-            _log.info("association: %s/%s", test.words, panel)
-            adjusting = plan.covariates and models.MODELS[test.model].covariates
-            parts.append(
-                models.associate(
-                    table,
-                    outcomes,
-                    endpoint=test.endpoint,
-                    model=test.model,
-                    landmark_day=test.landmark_day,
-                    alternative=alternatives_of(plan, panel, test.endpoint, table),
-                    covariates=cohort.patients[list(plan.covariates)] if adjusting else None,
-                    strata=cohort.patients[plan.strata] if plan.strata else None,
-                    per_sd=plan.per_sd,
-                    panel=panel,
-                    alpha=plan.alpha,
-                    n_permutations=plan.n_permutations,
-                    seed=seed,
-                )
-            )
+def associations_of(questions: Iterable[Asked], hands: Workers | None = None) -> pd.DataFrame:
+    """Return the answer of every panel to every planned question; ``hands`` do the work, or this process."""
+    parts = list((hands or Workers()).map(answered, _told(questions)))
     return pd.concat(parts, ignore_index=True) if parts else schema.ASSOCIATION.empty()
+
+
+def _told(questions: Iterable[Asked]) -> Iterator[Asked]:
+    for one in questions:
+        _log.info("association: %s", one.words)
+        yield one
 
 
 def families_of(associations: pd.DataFrame, plan: Plan) -> pd.DataFrame:

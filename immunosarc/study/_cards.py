@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
-from immunosarc import models
-from immunosarc.cohort import Cohort
-from immunosarc.study._directions import alternatives_of
-from immunosarc.study._plan import Plan
+from immunosarc.study._question_tasks import Asked, could_be_found
+from immunosarc.workers import Workers
 
 __all__ = ["card_table"]
 
 _log = logging.getLogger("immunosarc")
 
 
-def card_table(
-    cohort: Cohort,
-    plan: Plan,
-    outcomes: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, pd.DataFrame]],
-    seed: int,
-) -> pd.DataFrame:
+def card_table(questions: Iterable[Asked], hands: Workers | None = None) -> pd.DataFrame:
     """Return the detectability cards of all planned families, from the permutations of the associations.
 
     Parameters
     ----------
-    cohort : Cohort
-        Its patients give covariates and strata.
-    plan : Plan
-        What was declared.
-    outcomes : DataFrame
-        ``schema.OUTCOMES``.
-    measured : mapping
-        Patient features by timepoint and panel.
-    seed : int
-        As for the associations.
+    questions : iterable of Asked
+        Every planned question to every panel.
+    hands : Workers, optional
+        They do the work; this process unless given.
 
     Returns
     -------
@@ -45,24 +31,5 @@ def card_table(
         As from ``models.detectability``, family by family; empty where nothing was measured.
     """
     _log.info("what could be found")
-    cards = [
-        models.detectability(
-            table,
-            outcomes,
-            endpoint=test.endpoint,
-            model=test.model,
-            landmark_day=test.landmark_day,
-            alternative=alternatives_of(plan, panel, test.endpoint, table),
-            covariates=cohort.patients[list(plan.covariates)]
-            if plan.covariates and models.MODELS[test.model].covariates
-            else None,
-            strata=cohort.patients[plan.strata] if plan.strata else None,
-            panel=panel,
-            alpha=plan.alpha,
-            n_permutations=plan.n_permutations,
-            seed=seed,
-        )
-        for test in plan.tests()
-        for panel, table in measured.get(test.timepoint, {}).items()
-    ]
+    cards = list((hands or Workers()).map(could_be_found, questions))
     return pd.concat(cards, ignore_index=True) if cards else pd.DataFrame()

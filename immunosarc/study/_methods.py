@@ -11,6 +11,7 @@ from immunosarc.cohort import Cohort
 from immunosarc.study._imaging import imaging_paragraphs
 from immunosarc.study._molecular import molecular_paragraphs
 from immunosarc.study._plan import Plan
+from immunosarc.study._single_cells import cell_paragraphs
 
 __all__ = ["methods_text"]
 
@@ -40,6 +41,7 @@ def methods_text(
         paragraphs.append(_score_paragraph(plan, tables["coverage"]))
     paragraphs += _ready_made_paragraphs(plan)
     paragraphs += imaging_paragraphs({p.assay or plan.assay: p.imaging for p in plan.panels if p.imaging})
+    paragraphs += cell_paragraphs({p.assay or plan.assay: p.cells for p in plan.panels if p.cells})
     paragraphs += molecular_paragraphs({one.name: one.molecular for one in plan.panels if one.molecular})
     if len(tables["associations"]):
         paragraphs.append(_association_paragraph(plan, tables["associations"]))

@@ -18,6 +18,7 @@ from immunosarc.study._paths import MODEL_OF_KIND, AnalysisPath, DeclaredPaths
 from immunosarc.study._plan import Plan
 from immunosarc.study._population import planned_patients
 from immunosarc.study._tissue import tumor_samples
+from immunosarc.workers import Workers
 
 __all__ = ["multiverse", "multiverse_tables"]
 
@@ -37,6 +38,16 @@ class _Setting(NamedTuple):
     on_conflict: Literal["raise", "exclude_patient"] = "raise"
 
 
+class _Step(NamedTuple):
+    """One path with all that its answer depends on; a reason stands where there is no table."""
+
+    patients: pd.DataFrame
+    path: AnalysisPath
+    table: pd.DataFrame | str
+    outcomes: pd.DataFrame | str
+    setting: _Setting
+
+
 def multiverse(
     cohort: Cohort,
     signature: str,
@@ -53,6 +64,7 @@ def multiverse(
     assay: str = "rna",
     n_permutations: int = 500,
     seed: int = 0,
+    hands: Workers | None = None,
 ) -> pd.DataFrame:
     r"""Ask one question along every path that could have been taken, so that nobody picks the best one.
 
@@ -89,6 +101,8 @@ def multiverse(
         Deals, at least 20.
     seed : int
         Of the deals.
+    hands : Workers, optional
+        From :func:`immunosarc.workers.workers`; this process unless given. The numbers are the same.
 
     Returns
     -------
@@ -130,29 +144,32 @@ def multiverse(
         hint = did_you_mean(strata, cohort.patients.columns)
         problems.append(f"patients have no column {strata!r}.{hint}")
     raise_together(PlanError, "multiverse", problems)
-    return _walked(cohort, paths, _Setting(strata, assay, seed))
+    return _walked(cohort, paths, _Setting(strata, assay, seed), hands)
 
 
-def multiverse_tables(cohort: Cohort, plan: Plan, seed: int) -> dict[str, pd.DataFrame]:
+def multiverse_tables(
+    cohort: Cohort, plan: Plan, seed: int, hands: Workers | None = None
+) -> dict[str, pd.DataFrame]:
     """Return the paths that the plan declares, and what each choice makes of them; none where it declares none."""
     if plan.multiverse is None:
         return {}
     paths = plan.multiverse.filled(rule_set=plan.rule_set, covariates=plan.covariates)
     _log.info("multiverse: %d paths", len(paths.paths()))
     setting = _Setting(plan.strata, plan.assay, seed, plan.alpha, plan.min_coverage, plan.reader, plan.on_conflict)
-    found = _walked(cohort, paths, setting)
+    found = _walked(cohort, paths, setting, hands)
     return {"multiverse": found, "multiverse_choices": _by_choice(found)}
 
 
-def _walked(cohort: Cohort, declared: DeclaredPaths, setting: _Setting) -> pd.DataFrame:
+def _walked(cohort: Cohort, declared: DeclaredPaths, setting: _Setting, hands: Workers | None) -> pd.DataFrame:
     """Walk every path, and deal out the values once for all of them."""
     paths = declared.paths()
     tables = _dealt(cohort, declared, setting)
     outcomes = _outcomes(cohort, declared, setting)
-    found = [
-        _walk(cohort, path, (tables[path.method], outcomes[path.rule_set, path.population]), setting)
+    steps = (
+        _Step(cohort.patients, path, tables[path.method], outcomes[path.rule_set, path.population], setting)
         for path in paths
-    ]
+    )
+    found = list((hands or Workers()).map(_walk, steps))
     z = np.array([np.resize(one, declared.n_permutations + 1) for _, one in found])
     known = np.isfinite(z[:, 0])
     p_joint = _joint(z[known]) if known.any() else float("nan")
@@ -227,17 +244,11 @@ def _outcomes(
     return found
 
 
-def _walk(
-    cohort: Cohort,
-    path: AnalysisPath,
-    given: tuple[pd.DataFrame | str, pd.DataFrame | str],
-    setting: _Setting,
-) -> tuple[dict[str, Any], np.ndarray]:
+def _walk(step: _Step) -> tuple[dict[str, Any], np.ndarray]:
     """Return the row of one path, and the z of the signature and of every deal."""
-    table, outcomes = given
-    for refusal in given:
-        if isinstance(refusal, str):
-            return {"status": refusal}, np.array([np.nan])
+    patients, path, table, outcomes, setting = step
+    if isinstance(table, str) or isinstance(outcomes, str):
+        return {"status": table if isinstance(table, str) else str(outcomes)}, np.array([np.nan])
     kind = schema.ENDPOINTS[path.endpoint].kind
     try:
         rows = models.associate(
@@ -245,8 +256,8 @@ def _walk(
             outcomes,
             endpoint=path.endpoint,
             model=MODEL_OF_KIND[kind],
-            covariates=cohort.patients[list(path.covariates)] if path.covariates else None,
-            strata=cohort.patients[setting.strata] if setting.strata else None,
+            covariates=patients[list(path.covariates)] if path.covariates else None,
+            strata=patients[setting.strata] if setting.strata else None,
             landmark_day=path.landmark_day,
             per_sd=True,
             alpha=setting.alpha,

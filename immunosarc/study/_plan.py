@@ -29,6 +29,7 @@ from immunosarc.study._questions import (
     PlannedTest,
     PredictionQuestion,
 )
+from immunosarc.study._single_cells import CellSpec, cell_assays, cell_problems
 from immunosarc.study._tissue import repeated_biopsies
 from immunosarc.study._two_stage import TwoStage
 
@@ -160,10 +161,10 @@ class Plan(Frozen):
             raise ValueError("at least one panel is needed")
         if len(set(names)) < len(names):
             raise ValueError(f"panel names repeated: {names}")
-        empty = [p.name for p in panels if not (p.scored or p.columns or p.imaging or p.molecular)]
+        empty = [p.name for p in panels if not (p.scored or p.columns or p.imaging or p.molecular or p.cells)]
         if empty:
             raise ValueError(
-                f"panels without features, signatures, gene_sets, columns, imaging or molecular: {empty}"
+                f"panels without features, signatures, gene_sets, columns, imaging, molecular or cells: {empty}"
             )
         return panels
 
@@ -304,11 +305,12 @@ class Plan(Frozen):
             assay = panel.assay or self.assay
             found += assay_problems(panel.name, assay, cohort, columns=panel.columns, scored=panel.scored)
             found += imaging_problems(panel.name, panel.imaging, cohort, assay)
+            found += cell_problems(panel.name, panel.cells, cohort, assay)
         return found + exclusion_problems(cohort, self.exclude)
 
     def spelled_out(self, cohort: Cohort) -> Plan:
         """Return the plan with every assay and, for ``columns = "all"``, every column by its name."""
-        if not any(panel.columns or panel.imaging or panel.molecular for panel in self.panels):
+        if not any(panel.columns or panel.imaging or panel.molecular or panel.cells for panel in self.panels):
             return self
         panels = []
         for panel in self.panels:
@@ -317,6 +319,8 @@ class Plan(Frozen):
             named: dict[str, Any] = {"columns": columns or panel.columns, "assay": assay} if panel.columns else {}
             if panel.imaging is not None:
                 named |= {"imaging": spelled_out(panel.imaging, cohort, assay), "assay": assay}
+            if panel.cells is not None:
+                named["assay"] = assay
             if panel.molecular is not None:
                 named["molecular"] = with_names(panel.molecular, cohort)
             panels.append(panel.model_copy(update=named))
@@ -392,10 +396,12 @@ def plan_for(cohort: Cohort, plan: Plan | Mapping[str, Any] | None = None) -> Pl
 
 def _default_plan(cohort: Cohort) -> Plan:
     strata = "schedule_stage" if "schedule_stage" in cohort.patients else None
-    images = image_assays(cohort)
-    units = {n: adata.uns["immunosarc"]["unit"] for n, adata in cohort.assays.items() if n not in images}
-    if images and not units:
+    images, cells = image_assays(cohort), cell_assays(cohort)
+    of_cells = {*images, *cells}
+    units = {n: adata.uns["immunosarc"]["unit"] for n, adata in cohort.assays.items() if n not in of_cells}
+    if of_cells and not units:
         panels = tuple(Panel(name=name, imaging=ImagingSpec(), assay=name) for name in images)
+        panels += tuple(Panel(name=name, cells=CellSpec(), assay=name) for name in cells)
         return Plan(strata=strata, assay=panels[0].name, panels=panels)
     if not units and (measures := default_molecular(cohort)):
         return Plan(strata=strata, panels=tuple(Panel(name=name, molecular=spec) for name, spec in measures))
@@ -425,6 +431,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         "prediction": PredictionQuestion,
         "features": FeatureSpec,
         "imaging": ImagingSpec,
+        "cells": CellSpec,
         "molecular": MolecularSpec,
         "two_stage": TwoStage,
         "next_trial": NextTrial,

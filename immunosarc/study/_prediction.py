@@ -14,6 +14,7 @@ from immunosarc.cohort import Cohort
 from immunosarc.errors import PlanError, did_you_mean, raise_together
 from immunosarc.study._locked import transport_to
 from immunosarc.study._questions import PredictionQuestion
+from immunosarc.workers import Workers
 
 if TYPE_CHECKING:
     from immunosarc.study._plan import Plan
@@ -63,7 +64,11 @@ def _kind(asked: PredictionQuestion) -> str:
 
 
 def prediction_tables(
-    plan: Plan, outcomes: pd.DataFrame, measured: Mapping[str, Mapping[str, pd.DataFrame]], seed: int
+    plan: Plan,
+    outcomes: pd.DataFrame,
+    measured: Mapping[str, Mapping[str, pd.DataFrame]],
+    seed: int,
+    hands: Workers | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return what prediction is worth and the certificate; undeclared, only whether there is enough data.
 
@@ -99,6 +104,7 @@ def prediction_tables(
         min_events_per_parameter=asked.min_events_per_parameter,
         risk_by=asked.risk_by,
         level=1 - plan.alpha,
+        hands=hands,
         **how,
     )
     tables = {

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from immunosarc import features, models
 from immunosarc.study._imaging import ImagingSpec
 from immunosarc.study._molecular import MolecularSpec
+from immunosarc.study._single_cells import CellSpec
 
 __all__ = ["FeatureSpec", "Frozen", "Hypothesis", "Panel", "PlannedTest", "PredictionQuestion"]
 
@@ -48,6 +49,8 @@ class Panel(Frozen):
         What is measured on an assay of cells of images.
     molecular : MolecularSpec, optional
         What is measured on a long table: ``{ measure = "repertoire", options = { depth = 1000 } }``.
+    cells : CellSpec, optional
+        What is measured on an assay of single cells: ``{ measures = ["composition", "states"] }``.
     assay : str or None
         The assay that the panel reads; the plan's unless given.
     """
@@ -60,6 +63,7 @@ class Panel(Frozen):
     columns: Literal["all"] | tuple[str, ...] = ()
     imaging: ImagingSpec | None = None
     molecular: MolecularSpec | None = None
+    cells: CellSpec | None = None
     assay: str | None = None
 
     @property
@@ -80,7 +84,7 @@ class Panel(Frozen):
 
     @model_validator(mode="after")
     def _measures_stand_alone(self) -> Panel:
-        ways = {"imaging": self.imaging, "molecular": self.molecular}
+        ways = {"imaging": self.imaging, "molecular": self.molecular, "cells": self.cells}
         named = [name for name, spec in ways.items() if spec is not None]
         if named and (len(named) > 1 or self.scored or self.columns):
             own = "give each, and signatures and columns, a panel of their own"
@@ -91,7 +95,7 @@ class Panel(Frozen):
         """Return each feature's name and what it is: a method, and a signature or its genes; or a column."""
         listed = tuple(features.signatures()) if self.signatures == "all" else self.signatures
         as_loaded = () if self.columns == "all" else self.columns
-        measured = self.imaging.names() if self.imaging else []
+        measured = [*(self.imaging.names() if self.imaging else ()), *(self.cells.names() if self.cells else ())]
         of_tables = self.molecular.columns if self.molecular else ()
         return [
             *((name, (spec.method, spec.signature)) for name, spec in self.features.items()),

@@ -19,9 +19,11 @@ from immunosarc.study._associations import associations_of, measured_features
 from immunosarc.study._check import checked_cohort
 from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients
+from immunosarc.study._question_tasks import asked
 from immunosarc.study._same_patient import refuse_shared_patients
 from immunosarc.study._scores import score_panels
 from immunosarc.study._tissue import tumor_samples
+from immunosarc.workers import Workers
 
 __all__ = ["Replication", "read_replication", "replicate"]
 
@@ -69,6 +71,7 @@ def replicate(
     level: float = 0.95,
     interval: stats.PoolingInterval = "hartung_knapp_truncated",
     seed: int = 0,
+    hands: Workers | None = None,
 ) -> Replication:
     r"""Put the same questions to several cohorts, and pool what they answer.
 
@@ -96,6 +99,8 @@ def replicate(
         Of the average effect; see :func:`immunosarc.stats.pool_effects`.
     seed : int
         Of permutations and of the prediction interval.
+    hands : Workers, optional
+        From :func:`immunosarc.workers.workers`; this process unless given. The numbers are the same.
 
     Returns
     -------
@@ -129,7 +134,8 @@ def replicate(
     if not all(one.per_sd for one in chosen.values()):
         raise PlanError("cohorts compare only per standard deviation of a feature: set per_sd = true in the plan")
     effects = pd.concat(
-        [_effects(one, chosen[name], seed).assign(cohort=name) for name, one in named.items()], ignore_index=True
+        [_effects(one, chosen[name], seed, hands).assign(cohort=name) for name, one in named.items()],
+        ignore_index=True,
     )
     if effects.empty:
         raise PlanError(
@@ -183,13 +189,13 @@ def read_replication(folder: str | PathLike[str]) -> Replication:
     return Replication(*found)
 
 
-def _effects(cohort: Cohort, plan: Plan, seed: int) -> pd.DataFrame:
+def _effects(cohort: Cohort, plan: Plan, seed: int, hands: Workers | None) -> pd.DataFrame:
     """The answers of one cohort that are log ratios."""
     analyzed = planned_patients(cohort, plan.exclude)
     outcomes = endpoints.derive(analyzed, rules=plan.rule_set, reader=plan.reader, on_conflict=plan.on_conflict)
     tumor = tumor_samples(analyzed)
     measured = measured_features(tumor, plan, score_panels(tumor, plan))
-    found = associations_of(cohort, plan, outcomes, measured, seed)
+    found = associations_of(asked(cohort, plan, outcomes, measured, seed), hands)
     return found[found["measure"].str.startswith("log_").fillna(False)]
 
 

@@ -17,6 +17,7 @@ from immunosarc.study._agreement import agreement_tables
 from immunosarc.study._associations import associations_of, families_of, measured_features
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._cards import card_table
+from immunosarc.study._changes import change_tables
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
@@ -29,11 +30,13 @@ from immunosarc.study._plan import Plan, plan_for
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._prediction import prediction_tables, transport_tables
 from immunosarc.study._profile import profile_tables
+from immunosarc.study._question_tasks import asked
 from immunosarc.study._replicate import Replication
-from immunosarc.study._scores import PanelScores, score_panels, score_tables
+from immunosarc.study._scores import score_panels, score_tables
 from immunosarc.study._study import Study
 from immunosarc.study._tissue import specimen_status, tumor_samples
 from immunosarc.study._trial import trial_tables
+from immunosarc.workers import Workers, workers
 
 __all__ = ["run"]
 
@@ -48,6 +51,9 @@ def run(
     locked_models: Sequence[models.LockedModel] = (),
     replication: Replication | None = None,
     seed: int = 0,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    client: Any = None,
 ) -> Study:
     """Do everything that the plan declares, and nothing else.
 
@@ -63,13 +69,21 @@ def run(
         What other cohorts say to the same plan; the ledger repeats it beside each claim.
     seed : int
         For the permutations. The same cohort, plan and seed give identical tables.
+    jobs : int
+        Processes on this machine that share the work; 1 is this one alone. The tables are the same to the bit,
+        here and with the two that follow; a script then needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a running dask scheduler, ``tcp://host:8786``.
+    client : distributed.Client, optional
+        A client of a cluster that is yours; it is left open.
 
     Returns
     -------
     Study
         Tables ``patients, outcomes, summary, survival, populations, progression_incidence, pfs_sensitivity,
         follow_up, two_stage, qc, molecular, repertoire_depths, mutational_burden, alterations,
-        neoantigen_burden, soluble, signatures, coverage, scores, imaging, cells, classes, placement,
+        neoantigen_burden, soluble, signatures, coverage, scores, imaging, single_cell,
+        cell_quality, cells, classes, placement,
         placed_change, lineage, associations, families, landmarks, concordance, reliability, concordance_ranks,
         strata_sizes, shrinkage, explained_by_histology, without_histology, paired, changes, adjusted_changes,
         change_by_response, biopsied, transitions, class_changes, shift, progression_changes, feature_course,
@@ -83,6 +97,8 @@ def run(
         When the plan names something that does not exist, or a locked model does not say how samples are scored.
     CoverageError
         When the assay lacks genes that a locked model ranks among.
+    ImmunosarcError
+        When more than one of ``jobs``, ``scheduler`` and ``client`` is given, or nobody answers there.
 
     Examples
     --------
@@ -92,6 +108,20 @@ def run(
     'exploratory'
     """
     chosen = plan_for(cohort, plan)
+    with workers(jobs=jobs, scheduler=scheduler, client=client) as hands:
+        return _run(cohort, chosen, seed, others=(locked_models, replication), hands=hands)
+
+
+def _run(
+    cohort: Cohort,
+    chosen: Plan,
+    seed: int,
+    *,
+    others: tuple[Sequence[models.LockedModel], Replication | None],
+    hands: Workers,
+) -> Study:
+    """Fill the tables; ``others`` is what other cohorts brought: locked models, and a replication."""
+    locked_models, replication = others
     analyzed = planned_patients(cohort, chosen.exclude)
     _log.info("endpoints of %d patients", len(analyzed.patients))
     outcomes = endpoints.derive(
@@ -110,23 +140,24 @@ def run(
     _log.info("quality of %d samples", len(tumor.samples))
     tables["qc"] = features.qc(tumor, outcomes, seed=seed)
     tables |= molecular_tables(analyzed)
-    scored = score_panels(tumor, chosen, everyone=analyzed)
+    scored = score_panels(tumor, chosen, everyone=analyzed, hands=hands)
     tables |= score_tables(analyzed, scored)
     tables |= profile_tables(tumor, chosen, seed)
     measured = measured_features(tumor, chosen, scored)
     stamp, reason = standing(cohort, chosen, seed=seed)
-    tables["associations"] = stamp_rows(associations_of(cohort, chosen, outcomes, measured, seed), chosen, stamp)
-    tables["detectability"] = card_table(cohort, chosen, outcomes, measured, seed)
+    questions = list(asked(cohort, chosen, outcomes, measured, seed))
+    tables["associations"] = stamp_rows(associations_of(questions, hands), chosen, stamp)
+    tables["detectability"] = card_table(questions, hands)
     tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
-    tables |= prediction_tables(chosen, outcomes, measured, seed)
+    tables |= prediction_tables(chosen, outcomes, measured, seed, hands)
     tables |= agreement_tables(chosen, outcomes, measured, seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
-    tables |= _changes(tumor, chosen, outcomes, scored, seed)
+    tables |= change_tables(tumor, chosen, outcomes, scored, seed=seed, hands=hands)
     of_tumor = {name: part for name, part in scored.items() if part.cohort is None}
     tables |= biopsy_tables(tumor, chosen, outcomes, of_tumor, seed)
     tables |= next_trial_tables(analyzed, chosen, outcomes, measured=measured, tables=tables)
-    tables |= multiverse_tables(analyzed, chosen, seed)
+    tables |= multiverse_tables(analyzed, chosen, seed, hands)
     tables["ledger"] = ledger(tables, chosen, replication=replication, cohort=cohort.name)
     left_out = planned_status(cohort, chosen.exclude)
     everyone = _measured_status(chosen, measured)
@@ -168,44 +199,6 @@ def _measured_status(plan: Plan, measured: Mapping[str, Mapping[str, pd.DataFram
         for assay, panel in {assay: panel for panel, assay in reversed(read.items())}.items()
         if panel in panels
     ]
-
-
-def _changes(
-    cohort: Cohort,
-    plan: Plan,
-    outcomes: pd.DataFrame,
-    scored: Mapping[str, PanelScores],
-    seed: int,
-) -> dict[str, pd.DataFrame]:
-    twice = {
-        panel: (part, part.cohort or cohort)
-        for panel, part in scored.items()
-        if {plan.before, plan.after} <= set((part.cohort or cohort).samples["timepoint"])
-    }
-    if not twice:
-        return {"paired": schema.PAIRED.empty(), "changes": schema.CHANGE.empty()}
-    when = {"before": plan.before, "after": plan.after}
-    _log.info("change from %s to %s", plan.before, plan.after)
-    paired = [models.pair_timepoints(own, part.scores, outcomes, **when) for part, own in twice.values()]
-    changes = [
-        models.compare_timepoints(
-            own,
-            part.scores,
-            outcomes,
-            **when,
-            panel=panel,
-            alpha=plan.alpha,
-            n_permutations=plan.n_permutations,
-            seed=seed,
-        )
-        for panel, (part, own) in twice.items()
-    ]
-    return {
-        "paired": pd.concat(paired, ignore_index=True).drop_duplicates(
-            ["patient_id", "feature"], ignore_index=True
-        ),
-        "changes": pd.concat(changes, ignore_index=True),
-    }
 
 
 def _provenance(cohort: Cohort, plan: Plan, seed: int) -> dict[str, Any]:

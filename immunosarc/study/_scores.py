@@ -19,6 +19,8 @@ from immunosarc.study._imaging import imaging_features
 from immunosarc.study._molecular import MolecularSpec, measured_samples, molecular_features
 from immunosarc.study._plan import Plan
 from immunosarc.study._questions import Panel
+from immunosarc.study._single_cells import by_sample, single_cell_features, why_nothing
+from immunosarc.workers import Workers
 
 __all__ = ["PanelScores", "planned_sets", "score_panels", "score_tables"]
 
@@ -27,7 +29,7 @@ _log = logging.getLogger("immunosarc")
 
 @dataclass(frozen=True)
 class PanelScores:
-    """The scores of one panel, samples by features, the coverage of its signatures, and what images gave.
+    """The scores of one panel, samples by features, the coverage of its signatures, what images and cells gave.
 
     ``cohort`` holds the samples where they are not those of the tumors; ``reasons`` says why one has no values.
     """
@@ -35,15 +37,21 @@ class PanelScores:
     scores: pd.DataFrame
     coverage: pd.DataFrame
     imaging: pd.DataFrame | None = None
+    single_cell: pd.DataFrame | None = None
+    cell_quality: pd.DataFrame | None = None
     cohort: Cohort | None = None
     reasons: pd.Series | None = None
 
     def with_reasons(self) -> pd.DataFrame:
         """Return the scores as ``per_patient`` takes them."""
-        return self.scores if self.reasons is None else self.scores.assign(status=self.reasons)
+        if self.reasons is None:
+            return self.scores
+        return self.scores.assign(status=self.reasons.reindex(self.scores.index).fillna("sample was not measured"))
 
 
-def score_panels(cohort: Cohort, plan: Plan, *, everyone: Cohort | None = None) -> dict[str, PanelScores]:
+def score_panels(
+    cohort: Cohort, plan: Plan, *, everyone: Cohort | None = None, hands: Workers | None = None
+) -> dict[str, PanelScores]:
     """Return scores and coverage by panel; without assays only what is measured on long tables.
 
     Parameters
@@ -53,6 +61,8 @@ def score_panels(cohort: Cohort, plan: Plan, *, everyone: Cohort | None = None) 
     plan : Plan
     everyone : Cohort, optional
         With the samples of blood too.
+    hands : Workers, optional
+        They walk over single cells; this process unless given.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def score_panels(cohort: Cohort, plan: Plan, *, everyone: Cohort | None = None) 
         if not cohort.assays:
             continue
         _log.info("scores of panel %s", panel.name)
-        part = _assay_panel(cohort, panel, plan)
+        part = _assay_panel(cohort, panel, plan, hands)
         scored[panel.name] = replace(part, scores=_with_every_timepoint(part.scores, cohort))
     last = next((panel for panel in reversed(plan.panels) if panel.scored and panel.name in scored), None)
     if last and not any(part.scores.notna().any(axis=None) for part in scored.values()):
@@ -76,8 +86,17 @@ def score_panels(cohort: Cohort, plan: Plan, *, everyone: Cohort | None = None) 
     return scored
 
 
-def _assay_panel(cohort: Cohort, panel: Panel, plan: Plan) -> PanelScores:
+def _assay_panel(cohort: Cohort, panel: Panel, plan: Plan, hands: Workers | None) -> PanelScores:
     assay = panel.assay or plan.assay
+    if panel.cells is not None:
+        measured, quality = single_cell_features(cohort, panel.cells, assay, hands=hands)
+        return PanelScores(
+            by_sample(measured),
+            schema.COVERAGE.empty(),
+            single_cell=measured,
+            cell_quality=quality,
+            reasons=why_nothing(measured),
+        )
     if panel.imaging is None:
         return _score_panel(cohort[assay], panel, plan.min_coverage)
     table = imaging_features(cohort, panel.imaging, assay)
@@ -117,11 +136,15 @@ def score_tables(cohort: Cohort, scored: Mapping[str, PanelScores]) -> dict[str,
     scores = pd.concat([about, *(part.scores for part in scored.values())], axis=1)
     images = [part.imaging.assign(panel=name) for name, part in scored.items() if part.imaging is not None]
     coverage = [part.coverage.assign(panel=name) for name, part in scored.items()]
+    cells = [part.single_cell.assign(panel=name) for name, part in scored.items() if part.single_cell is not None]
+    quality = [part.cell_quality for part in scored.values() if part.cell_quality is not None]
     return {
         "signatures": features.signatures().table(),
         "coverage": schema.COVERAGE.check(pd.concat(coverage, ignore_index=True)),
         "scores": scores.loc[:, ~scores.columns.duplicated()],
         **({"imaging": schema.IMAGING.check(pd.concat(images, ignore_index=True))} if images else {}),
+        **({"single_cell": schema.SINGLE_CELL.check(pd.concat(cells, ignore_index=True))} if cells else {}),
+        **({"cell_quality": pd.concat(quality, ignore_index=True).drop_duplicates()} if quality else {}),
     }
 
 

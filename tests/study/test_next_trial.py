@@ -11,7 +11,7 @@ from immunosarc import design
 from immunosarc.errors import PlanError
 from immunosarc.report import _section_next_trial
 from immunosarc.report._section import FigureOrder, Grid, Text
-from immunosarc.study import FeatureSpec, NextTrial, Panel, Plan
+from immunosarc.study import FeatureSpec, NextTrial, Panel, Plan, _question_tasks
 from immunosarc.study._associations import associations_of, measured_features
 from immunosarc.study._groups import shrunken
 from immunosarc.study._next_trial import next_trial_tables
@@ -39,7 +39,7 @@ def parts() -> dict[str, object]:
     )
     outcomes = ims.endpoints.derive(cohort)
     measured = measured_features(cohort, plan, score_panels(cohort, plan))
-    found = associations_of(cohort, plan, outcomes, measured, 0)
+    found = associations_of(_question_tasks.asked(cohort, plan, outcomes, measured, 0))
     tables = {"associations": found, "shrinkage": shrunken(found)}
     return {"cohort": cohort, "plan": plan, "outcomes": outcomes, "measured": measured, "tables": tables}
 
