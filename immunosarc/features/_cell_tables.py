@@ -81,7 +81,8 @@ def cell_composition(profile: CellProfile, *, min_cells: int = 50) -> pd.DataFra
         \ln (n_k + 1/2) - \frac{1}{K} \sum_j \ln (n_j + 1/2)
 
     so that more of one type does not make every other one seem less. Unassigned cells and those of low quality are
-    no part of the whole; types that no sample has are left out. Source: Aitchison 1982, doi
+    no part of the whole. Every type of the panel counts, seen or not, so that a sample's numbers stay the same
+    when others join. Source: Aitchison 1982, doi
     10.1111/j.2517-6161.1982.tb01195.x.
 
     Parameters
@@ -106,13 +107,12 @@ def cell_composition(profile: CellProfile, *, min_cells: int = 50) -> pd.DataFra
     >>> cells = anndata.AnnData(counts, obs=pd.DataFrame({"sample_id": ["S1", "S1"]}, index=["c1", "c2"]))
     >>> cells.uns["immunosarc"] = {"level": "cell", "unit": "counts"}
     >>> from immunosarc.features import profile_cells
-    >>> cell_composition(profile_cells(cells), min_cells=2)["clr_T cell"].tolist()
-    [0.0]
+    >>> cell_composition(profile_cells(cells), min_cells=2)["clr_T cell"].round(2).tolist()
+    [0.82]
     """
     counts = _counted(profile)
     total = counts.sum(axis=1)
-    present = counts.loc[:, counts.sum(axis=0) > 0]
-    logs = np.log(present + _HALF_A_CELL)
+    logs = np.log(counts + _HALF_A_CELL)
     clr = logs.sub(logs.mean(axis=1), axis=0).where(total >= min_cells)
     table = clr.add_prefix("clr_")
     table["status"] = _status(total, min_cells, "typed cells")

@@ -131,9 +131,7 @@ def single_cell_features(
 def _composition(profile: features.CellProfile, spec: CellSpec) -> pd.DataFrame:
     table = features.cell_composition(profile, min_cells=spec.min_cells)
     rows = _long(table, [name for name in spec.names() if name.startswith("clr_")])
-    why = rows["sample_id"].map(table["status"]).astype(str)
-    why = why.mask(why == "ok", "no cell of this type in any sample")
-    return rows.assign(status=why.mask(rows["value"].notna(), "ok"))
+    return rows.assign(status=rows["sample_id"].map(table["status"]).astype(str))
 
 
 def _states(profile: features.CellProfile, spec: CellSpec) -> pd.DataFrame:

@@ -212,12 +212,16 @@ def test_composition_is_a_centered_log_ratio(counts: anndata.AnnData) -> None:
     profile = profile_cells(counts)
     found = features.cell_composition(profile)
     typed = profile.cells[profile.cells["cell_type"] != "unassigned"]
-    n = pd.crosstab(typed["sample_id"], typed["cell_type"].astype(str))
+    n = pd.crosstab(typed["sample_id"], typed["cell_type"].astype(str)).reindex(
+        columns=list(profile.types), fill_value=0
+    )
     logs = np.log(n + 0.5)
     for kind in n.columns:
         expected = logs[kind] - logs.mean(axis=1)
         assert found[f"clr_{kind}"].to_numpy() == pytest.approx(expected.reindex(found.index).to_numpy())
     assert found.filter(like="clr_").sum(axis=1).abs().max() < 1e-12
+    alone = features.cell_composition(profile_cells(counts[counts.obs["sample_id"] == "B"].copy()))
+    pd.testing.assert_frame_equal(alone, found.loc[["B"]])
     few = features.cell_composition(profile, min_cells=100_000)
     assert few.filter(like="clr_").isna().all(axis=None)
     assert few["status"].str.startswith("needs 100000 typed cells").all()

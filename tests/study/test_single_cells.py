@@ -84,7 +84,7 @@ def test_composition_of_patients_is_tested_and_the_responders_have_more_t_cells(
 def test_every_missing_value_says_why(study: Any) -> None:
     table = study["single_cell"].set_index(["feature", "sample_id"])
     assert table.loc[("clr_T cell", "S13"), "status"] == "needs 50 typed cells, has 10"
-    assert table.loc[("clr_B cell", "S00"), "status"] == "no cell of this type in any sample"
+    assert table.loc[("clr_B cell", "S00"), "status"] == "ok"  # none was seen, which is a measurement
     assert table.loc[("t_exhausted", "S00"), "status"] == "ok"
     assert table.loc[("t_resident", "S00"), "status"] == "too few genes of the signature in the assay"
     n = int(table.loc[("macrophage_m1", "S13"), "status"].rsplit(" ", 1)[1])
