@@ -3,6 +3,7 @@
 from immunosarc.study._agreement import Agreement
 from immunosarc.study._asked import asking_only
 from immunosarc.study._check import check, checked_cohort
+from immunosarc.study._default_plan import plan_for
 from immunosarc.study._ledger import ledger
 from immunosarc.study._lock import lock
 from immunosarc.study._locked import lock_signatures, score_as_locked, transport_to
@@ -10,7 +11,7 @@ from immunosarc.study._molecular import MolecularSpec
 from immunosarc.study._multiverse import multiverse
 from immunosarc.study._next_trial import NextTrial
 from immunosarc.study._paths import DeclaredPaths
-from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._plan import Plan
 from immunosarc.study._questions import FeatureSpec, Hypothesis, Panel, PredictionQuestion
 from immunosarc.study._replicate import Replication, read_replication, replicate
 from immunosarc.study._run import run

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from immunosarc.cohort import Cohort
 from immunosarc.errors import ImmunosarcError, ManifestError, PlanError, raise_together
 from immunosarc.loaders import ManifestCheck, check_manifest, read_manifest
-from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._default_plan import plan_for
+from immunosarc.study._plan import Plan
 
 __all__ = ["check", "checked_cohort"]
 

@@ -16,7 +16,8 @@ from immunosarc import __version__
 from immunosarc.cohort import Cohort
 from immunosarc.errors import LockError
 from immunosarc.study._check import checked_cohort
-from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._default_plan import plan_for
+from immunosarc.study._plan import Plan
 
 __all__ = ["lock", "stamp_rows", "standing"]
 

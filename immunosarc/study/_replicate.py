@@ -17,7 +17,8 @@ from immunosarc.cohort import Cohort, marked
 from immunosarc.errors import CohortError, DataFileError, PlanError
 from immunosarc.study._associations import associations_of, measured_features
 from immunosarc.study._check import checked_cohort
-from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._default_plan import plan_for
+from immunosarc.study._plan import Plan
 from immunosarc.study._population import planned_patients
 from immunosarc.study._question_tasks import asked
 from immunosarc.study._same_patient import refuse_shared_patients

@@ -18,6 +18,7 @@ from immunosarc.study._associations import associations_of, families_of, measure
 from immunosarc.study._biopsies import biopsy_tables
 from immunosarc.study._cards import card_table
 from immunosarc.study._changes import change_tables
+from immunosarc.study._default_plan import plan_for
 from immunosarc.study._groups import group_tables
 from immunosarc.study._landmarks import landmark_tables
 from immunosarc.study._ledger import ledger
@@ -26,7 +27,7 @@ from immunosarc.study._methods import methods_text
 from immunosarc.study._molecular import molecular_tables
 from immunosarc.study._multiverse import multiverse_tables
 from immunosarc.study._next_trial import next_trial_tables
-from immunosarc.study._plan import Plan, plan_for
+from immunosarc.study._plan import Plan
 from immunosarc.study._population import planned_patients, planned_status
 from immunosarc.study._prediction import prediction_tables, transport_tables
 from immunosarc.study._profile import profile_tables
