@@ -130,11 +130,11 @@ def _one_line(text: str) -> str:
 
 
 def _ids(study: _Study, ids: pd.Index, noun: str) -> None:
-    study.problems += [
-        f"{noun} id {one!r}: cBioPortal takes letters, digits, '.', '-' and '_'; rename it before writing"
-        for one in ids
-        if not _ID.fullmatch(str(one))
-    ]
+    wrong = [str(one) for one in ids if not _ID.fullmatch(str(one))]
+    if wrong:
+        others = f" and {len(wrong) - 1} more of {len(ids)}" if len(wrong) > 1 else ""
+        cure = "cBioPortal takes letters, digits, '.', '-' and '_'; rename before writing"
+        study.problems.append(f"{noun} id {wrong[0]!r}{others}: {cure}")
 
 
 def _attributes(study: _Study, part: str, frame: pd.DataFrame, *, kind: str) -> None:

@@ -148,6 +148,10 @@ def test_the_reader_of_any_study_reads_ours(cohort: ims.Cohort, tmp_path: Path) 
     ("change", "what"),
     [
         (lambda c: {"patients": c.patients.rename({"P3": "P 3"})}, r"patient id 'P 3'.*rename"),
+        (
+            lambda c: {"patients": c.patients.reindex([*c.patients.index, "P 4", "P 5", "P 6"])},
+            r"1 problem.*\n.*patient id 'P 4' and 2 more of 6: cBioPortal",
+        ),
         (lambda c: {"patients": c.patients.assign(ward=["a\tb", "c", "d"])}, r"column WARD holds a tab"),
         (lambda c: {"patients": c.patients.assign(Ward=1.0)}, r"\['ward', 'Ward'\] would both be WARD"),
         (lambda c: {"assays": {"rna": _with_layer(c["rna"])}}, r"it carries raw, which a study .* cannot hold"),
