@@ -204,7 +204,9 @@ def _long_table(study: _Study, name: str, frame: pd.DataFrame) -> None:
     if file.startswith("data_timeline"):
         shown = _as_events(shown, frame, _EVENTS.get(name, name.upper()))
     study.texts[file] = _rows(study, name, frame, shown)
-    study.blocks.setdefault("tables", {})[name] = _block(file, frame, names)
+    # a row of a sample is whose the sample is: a manifest that also says the patient is refused
+    told = frame.drop(columns="patient_id") if {"patient_id", "sample_id"} <= set(frame) else frame
+    study.blocks.setdefault("tables", {})[name] = _block(file, told, {one: names[one] for one in told.columns})
 
 
 def _as_events(shown: pd.DataFrame, frame: pd.DataFrame, kind: str) -> pd.DataFrame:

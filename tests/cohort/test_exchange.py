@@ -45,6 +45,16 @@ def cohort() -> ims.Cohort:
         "adverse_events": pd.DataFrame(
             {"patient_id": ["P1", "P3"], "study_day": [np.nan, 4.0], "term": ["rash", "NA"], "grade": [2.0, 3.0]}
         ),
+        "neoantigens": pd.DataFrame({"patient_id": ["P2"], "sample_id": ["S3"], "count": [12.0]}),
+        "analytes": pd.DataFrame(
+            {
+                "patient_id": ["P1", "P2"],
+                "sample_id": ["S1", "S3"],
+                "analyte": ["CXCL9", "CXCL9"],
+                "value": [3.5, 0.25],
+                "unit": ["pg/ml", "pg/ml"],
+            }
+        ),
         "variants": pd.DataFrame(
             {
                 "patient_id": ["P1", "P2"],

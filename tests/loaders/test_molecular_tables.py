@@ -153,6 +153,15 @@ LIMITS = '[tables.analytes]\nfile = "soluble.tsv"\nlimits = { below = "<" }\ncol
 LIMITS += 'analyte = "analyte", value = "value", unit = "unit" }\n'
 
 
+def test_a_row_of_a_sample_does_not_name_its_patient_too(folder: Path) -> None:
+    both = (
+        '[tables.neoantigens]\nfile = "rows.tsv"\n'
+        'columns = { patient_id = "Patient", sample_id = "Sample", count = "N" }\n'
+    )
+    message = _refused(folder, both, ManifestError, rows="Patient\tSample\tN\nP1\tS1\t4\n")
+    assert "[tables.neoantigens] columns: a row is of the patient whose sample it is; remove patient_id" in message
+
+
 def test_readings_below_a_limit_are_taken_apart(folder: Path) -> None:
     table = _load(folder, LIMITS, soluble=ANALYTES).tables["analytes"]
     assert table["value"].fillna(-1).tolist() == [3.5, 1.2, -1]
