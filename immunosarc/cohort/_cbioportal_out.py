@@ -206,7 +206,9 @@ def _long_table(study: _Study, name: str, frame: pd.DataFrame) -> None:
     study.texts[file] = _rows(study, name, frame, shown)
     # a row of a sample is whose the sample is: a manifest that also says the patient is refused
     told = frame.drop(columns="patient_id") if {"patient_id", "sample_id"} <= set(frame) else frame
-    study.blocks.setdefault("tables", {})[name] = _block(file, told, {one: names[one] for one in told.columns})
+    study.blocks.setdefault("tables", {})[name] = _block(
+        file, told, {one: names[one] for one in told.columns}, table=name
+    )
 
 
 def _as_events(shown: pd.DataFrame, frame: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -258,9 +260,21 @@ def _number_or_text(value: Any) -> str:
     return str(value)
 
 
-def _block(file: str, frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a manifest has to say for the same types and values to come back."""
-    recode = {str(one): codes for one in frame.columns if (codes := _codes(frame[one], str(one)))}
+def _block(
+    file: str, frame: pd.DataFrame, names: Mapping[str, str], *, table: str | None = None
+) -> dict[str, Any]:
+    """Return what a manifest has to say for the same types and values to come back.
+
+    Text of a column that ``table`` knows is text for the reader too, and needs no codes: thousands of genes and
+    sequences stay out of the manifest.
+    """
+    known = (
+        {one for one, column in schema.LONG_TABLES[table].columns.items() if column.kind == "text"}
+        if table
+        else ()
+    )
+    told = [one for one in frame.columns if one not in known or _words(str(one))]
+    recode = {str(one): codes for one in told if (codes := _codes(frame[one], str(one)))}
     return {"file": file, "delimiter": "\t", "columns": dict(names), **({"recode": recode} if recode else {})}
 
 

@@ -214,6 +214,16 @@ def test_real_cohorts_come_back(data_root: Path, tmp_path: Path) -> None:
         )
 
 
+def test_genes_of_mutations_come_back_and_stay_out_of_the_manifest(data_root: Path, tmp_path: Path) -> None:
+    cohort = ims.load_cohort(MANIFESTS / "riaz2017_genomics.toml", data_root=data_root)
+    cohort.write(tmp_path / "study", format="cbioportal")
+    manifest = tmp_path / "study" / "immunosarc.toml"
+    assert manifest.stat().st_size < 10_000
+    back = ims.load_cohort(manifest)
+    for name, table in cohort.tables.items():
+        pd.testing.assert_frame_equal(back.tables[name], table)
+
+
 def test_h5mu_opens_in_mudata(cohort: ims.Cohort, tmp_path: Path) -> None:
     mudata = pytest.importorskip("mudata")
     path = cohort.write(tmp_path / "toy.h5mu", format="h5mu")
