@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_a_maf_needs_no_columns(folder: Path, text: str) -> None:
     assert table["protein_change"].tolist() == ["p.R273H", "p.R137fs"]
     assert table["variant_type"].tolist() == ["SNP", "DEL"]
     assert table["alternate_reads"].fillna(-1).tolist() == [31 if text is MC3 else -1, 12]
+
+
+@pytest.mark.parametrize("name", ["mc3.maf", "mc3.maf.gz"])
+def test_a_maf_may_end_as_one(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(gzip.compress(MC3.encode()) if name.endswith(".gz") else MC3.encode())
+    table = _load(folder, MAF.replace("maf.tsv", name)).tables["variants"]
+    assert table["gene"].tolist() == ["TP53", "RB1"]
 
 
 def test_the_declared_size_is_of_samples_with_rows_only(folder: Path) -> None:
