@@ -130,11 +130,11 @@ def _one_line(text: str) -> str:
 
 
 def _ids(study: _Study, ids: pd.Index, noun: str) -> None:
-    study.problems += [
-        f"{noun} id {one!r}: cBioPortal takes letters, digits, '.', '-' and '_'; rename it before writing"
-        for one in ids
-        if not _ID.fullmatch(str(one))
-    ]
+    wrong = [str(one) for one in ids if not _ID.fullmatch(str(one))]
+    if wrong:
+        others = f" and {len(wrong) - 1} more of {len(ids)}" if len(wrong) > 1 else ""
+        cure = "cBioPortal takes letters, digits, '.', '-' and '_'; rename before writing"
+        study.problems.append(f"{noun} id {wrong[0]!r}{others}: {cure}")
 
 
 def _attributes(study: _Study, part: str, frame: pd.DataFrame, *, kind: str) -> None:
@@ -204,7 +204,11 @@ def _long_table(study: _Study, name: str, frame: pd.DataFrame) -> None:
     if file.startswith("data_timeline"):
         shown = _as_events(shown, frame, _EVENTS.get(name, name.upper()))
     study.texts[file] = _rows(study, name, frame, shown)
-    study.blocks.setdefault("tables", {})[name] = _block(file, frame, names)
+    # a row of a sample is whose the sample is: a manifest that also says the patient is refused
+    told = frame.drop(columns="patient_id") if {"patient_id", "sample_id"} <= set(frame) else frame
+    study.blocks.setdefault("tables", {})[name] = _block(
+        file, told, {one: names[one] for one in told.columns}, table=name
+    )
 
 
 def _as_events(shown: pd.DataFrame, frame: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -256,9 +260,21 @@ def _number_or_text(value: Any) -> str:
     return str(value)
 
 
-def _block(file: str, frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a manifest has to say for the same types and values to come back."""
-    recode = {str(one): codes for one in frame.columns if (codes := _codes(frame[one], str(one)))}
+def _block(
+    file: str, frame: pd.DataFrame, names: Mapping[str, str], *, table: str | None = None
+) -> dict[str, Any]:
+    """Return what a manifest has to say for the same types and values to come back.
+
+    Text of a column that ``table`` knows is text for the reader too, and needs no codes: thousands of genes and
+    sequences stay out of the manifest.
+    """
+    known = (
+        {one for one, column in schema.LONG_TABLES[table].columns.items() if column.kind == "text"}
+        if table
+        else ()
+    )
+    told = [one for one in frame.columns if one not in known or _words(str(one))]
+    recode = {str(one): codes for one in told if (codes := _codes(frame[one], str(one)))}
     return {"file": file, "delimiter": "\t", "columns": dict(names), **({"recode": recode} if recode else {})}
 
 

@@ -21,6 +21,7 @@ from immunosarc.loaders._expression import ARRAY_FILES, Matrix, finished, read_m
 from immunosarc.loaders._fault import Fault, listed, nearest
 from immunosarc.loaders._lengths import read_lengths
 from immunosarc.loaders._naming import read_gene_map
+from immunosarc.loaders._of_patients import rows_at
 from immunosarc.loaders._pooling import pooled_length, with_lengths
 from immunosarc.loaders._salmon import read_salmon
 from immunosarc.loaders._source import Source
@@ -53,6 +54,11 @@ def read_assay(
     matrix, gone = _read(block, known, source, faults, where=where)
     if matrix is None or samples is None:
         return None
+    if block.sample_at is not None:
+        matrix, nobody = rows_at(matrix, samples, faults, file=block.file, timepoint=block.sample_at)
+        gone += nobody
+        if len(faults) > before:
+            return None
     faults += _link_faults(block.file, matrix, samples)
     if len(faults) > before:
         return None

@@ -86,6 +86,9 @@ class AssayBlock(Block):
         The column that names the sample, together with ``features``.
     id_rule : str, optional
         A rule of ``transform`` (``tcga_sample``) that makes sample ids of that column.
+    sample_at : {"pre", "on", "post"}, optional
+        ``id_column`` names patients, not samples: each row is of the patient's sample of this timepoint, of a
+        tumor where samples say what they are. Rows of patients without one leave, and are recorded.
     keep, drop : dict
         Rows that stay or leave, together with ``features``; see :class:`TableBlock`.
     """
@@ -116,6 +119,7 @@ class AssayBlock(Block):
     features: list[str] = Field(default_factory=list)
     id_column: str | None = None
     id_rule: Annotated[str, AfterValidator(known_rule)] | None = None
+    sample_at: Literal["pre", "on", "post"] | None = None
     keep: Annotated[dict[str, Any], AfterValidator(row_values)] = Field(default_factory=dict)
     drop: Annotated[dict[str, Any], AfterValidator(row_values)] = Field(default_factory=dict)
 
@@ -125,8 +129,10 @@ class AssayBlock(Block):
             raise ValueError("features and id_column go together: which columns, and which one names the sample")
         if self.features and self.orientation != "samples_by_genes":
             raise ValueError("features are columns, so each row is a sample: orientation = 'samples_by_genes'")
-        if not self.features and (self.keep or self.drop or self.id_rule):
-            raise ValueError("keep, drop and id_rule need features and id_column: the table of which rows leave")
+        if not self.features and (self.keep or self.drop or self.id_rule or self.sample_at):
+            raise ValueError(
+                "keep, drop, id_rule and sample_at need features and id_column: the table whose rows are meant"
+            )
         return self
 
     @model_validator(mode="after")

@@ -71,6 +71,8 @@ def fitting(name: str, block: LongTableBlock, faults: list[Fault], *, where: str
         found.append(f"{where} limits belongs in [tables.analytes]")
     if block.sample_at is not None and "sample_id" not in schema.LONG_TABLES[name].columns:
         found.append(f"{where} sample_at: rows of this table are of patients, not of samples; remove it")
+    if block.sample_at is None and {"patient_id", "sample_id"} <= set(block.columns):
+        found.append(f"{where} columns: a row is of the patient whose sample it is; remove patient_id")
     if block.sample_at is not None and block.format in REPERTOIRE_FORMATS:
         found.append(f"{where} sample_at does not go with format = {block.format!r}; use recode.sample_id")
     faults += [Fault(ManifestError, text) for text in found]

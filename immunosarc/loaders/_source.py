@@ -18,7 +18,7 @@ from immunosarc.loaders._workbook import sheet_text
 
 __all__ = ["FolderTexts", "Source", "TextFile", "clean_text"]
 
-_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".xlsx": "\t", ".parquet": "\t"}
+_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".maf": "\t", ".csv": ",", ".xlsx": "\t", ".parquet": "\t"}
 _DELIMITERS |= dict.fromkeys(SAS_FORMATS, "\t")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 

@@ -9,6 +9,7 @@ from immunosarc.errors import DataFileError
 from immunosarc.loaders._block import ReadTable
 from immunosarc.loaders._clinical import Part, loading_step
 from immunosarc.loaders._fault import Fault, few, listed, nearest
+from immunosarc.loaders._of_patients import patients_at
 
 __all__ = ["at_timepoint", "of_samples", "without_patient", "without_sample"]
 
@@ -44,10 +45,7 @@ def at_timepoint(name: str, read: ReadTable, samples: Part | None, faults: list[
     frame = read.frame[read.frame["patient_id"].notna()]
     if samples is None:
         return Part(frame, {}, loading_step(f"{read.file}: {name}", len(frame), []))
-    of_time = samples.frame[samples.frame["timepoint"] == timepoint]
-    if "specimen" in of_time:
-        of_time = of_time[of_time["specimen"].fillna("tumor") == "tumor"]
-    owner, patient = of_time.set_index("sample_id")["patient_id"], frame["patient_id"].astype(object)
+    owner, patient = patients_at(samples, timepoint), frame["patient_id"].astype(object)
     twice = sorted(set(owner[owner.duplicated()]) & set(patient))
     unknown = list(dict.fromkeys(patient[~patient.isin(list(samples.owners.values()))]))
     found = [f"patients {listed(twice)} have several samples at {timepoint!r}; name samples in the file"] * bool(

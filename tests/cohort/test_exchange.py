@@ -45,6 +45,16 @@ def cohort() -> ims.Cohort:
         "adverse_events": pd.DataFrame(
             {"patient_id": ["P1", "P3"], "study_day": [np.nan, 4.0], "term": ["rash", "NA"], "grade": [2.0, 3.0]}
         ),
+        "neoantigens": pd.DataFrame({"patient_id": ["P2"], "sample_id": ["S3"], "count": [12.0]}),
+        "analytes": pd.DataFrame(
+            {
+                "patient_id": ["P1", "P2"],
+                "sample_id": ["S1", "S3"],
+                "analyte": ["CXCL9", "CXCL9"],
+                "value": [3.5, 0.25],
+                "unit": ["pg/ml", "pg/ml"],
+            }
+        ),
         "variants": pd.DataFrame(
             {
                 "patient_id": ["P1", "P2"],
@@ -148,6 +158,10 @@ def test_the_reader_of_any_study_reads_ours(cohort: ims.Cohort, tmp_path: Path) 
     ("change", "what"),
     [
         (lambda c: {"patients": c.patients.rename({"P3": "P 3"})}, r"patient id 'P 3'.*rename"),
+        (
+            lambda c: {"patients": c.patients.reindex([*c.patients.index, "P 4", "P 5", "P 6"])},
+            r"1 problem.*\n.*patient id 'P 4' and 2 more of 6: cBioPortal",
+        ),
         (lambda c: {"patients": c.patients.assign(ward=["a\tb", "c", "d"])}, r"column WARD holds a tab"),
         (lambda c: {"patients": c.patients.assign(Ward=1.0)}, r"\['ward', 'Ward'\] would both be WARD"),
         (lambda c: {"assays": {"rna": _with_layer(c["rna"])}}, r"it carries raw, which a study .* cannot hold"),
@@ -198,6 +212,16 @@ def test_real_cohorts_come_back(data_root: Path, tmp_path: Path) -> None:
         _assert_same(
             cohort, ims.load_cohort(cohort.write(tmp_path / name, format="cbioportal") / "immunosarc.toml")
         )
+
+
+def test_genes_of_mutations_come_back_and_stay_out_of_the_manifest(data_root: Path, tmp_path: Path) -> None:
+    cohort = ims.load_cohort(MANIFESTS / "riaz2017_genomics.toml", data_root=data_root)
+    cohort.write(tmp_path / "study", format="cbioportal")
+    manifest = tmp_path / "study" / "immunosarc.toml"
+    assert manifest.stat().st_size < 10_000
+    back = ims.load_cohort(manifest)
+    for name, table in cohort.tables.items():
+        pd.testing.assert_frame_equal(back.tables[name], table)
 
 
 def test_h5mu_opens_in_mudata(cohort: ims.Cohort, tmp_path: Path) -> None:

@@ -103,12 +103,35 @@ def test_neoantigens_stand_beside_rna(melanoma: ims.Cohort) -> None:
     assert joined.corr(method="spearman").iloc[0, 1] > 0.9
 
 
+def test_published_receptors_stand_beside_rna(melanoma: ims.Cohort, data_root: Path) -> None:
+    raw = pd.read_csv(data_root / "riaz2017" / "tcr_metrics.tsv", sep="\t").set_index("Patient")
+    for timepoint, word, n in (("pre", "Pre", 30), ("on", "On", 31)):
+        found = melanoma[f"receptors_{timepoint}"].to_df()
+        owner = melanoma.samples.loc[found.index]
+        assert (len(found), set(owner["timepoint"])) == (n, {timepoint})
+        wanted = raw.loc[owner["patient_id"], [f"CLcdr3_{word}", f"Num_CDR3_{word}"]]
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_receptors_and_rna_are_held_against_each_other(melanoma: ims.Cohort, data_root: Path) -> None:
+    declared = ims.Plan.from_mapping(dict(melanoma.provenance["plan"]) | {"n_permutations": 100})
+    rna, receptors = declared.panels[-2:]
+    asked = declared.model_copy(update={"panels": (rna, receptors), "endpoints": ("objective_response",)})
+    study = ims.run(melanoma, asked)
+    row = study["concordance"].iloc[0]
+    raw = pd.read_csv(data_root / "riaz2017" / "tcr_metrics.tsv", sep="\t").set_index("Patient")["Num_CDR3_Pre"]
+    cyt = study["scores"]["cyt_mean_log2"].dropna()
+    before = cyt[cyt.index.str.endswith("_Pre")]
+    both = before.set_axis(before.index.str.removesuffix("_Pre")).to_frame().join(raw, how="inner")
+    assert row["n"] == len(both) == 30
+    assert row["estimate"] == pytest.approx(both.corr(method="spearman").iloc[0, 1], abs=1e-12)
+
+
 def test_one_run_of_mutations_and_neoantigens(melanoma: ims.Cohort) -> None:
     declared = ims.Plan.from_mapping(dict(melanoma.provenance["plan"]) | {"n_permutations": 100})
-    assert [panel.name for panel in declared.panels] == ["genomics", "mutations", "genes", "rna"]
-    study = ims.run(
-        melanoma, declared.model_copy(update={"panels": declared.panels[:3], "endpoints": ("objective_response",)})
-    )
+    assert [panel.name for panel in declared.panels] == ["genomics", "mutations", "genes", "rna", "receptors"]
+    asked = {"panels": declared.panels[:3], "endpoints": ("objective_response",), "concordance": ()}
+    study = ims.run(melanoma, declared.model_copy(update=asked))
     rows = study["associations"].query("model == 'mann_whitney'").set_index("feature")
     assert rows.loc["neoantigens", ["n", "n_events"]].tolist() == [27, 7]
     assert rows.loc["variants", ["n", "n_events"]].tolist() == [44, 10]

@@ -364,7 +364,7 @@ CASES = {
         [("toy.toml", "in/counts.tsv", "in/counts.dat")],
         errors.ImmunosarcError,
         [
-            "in/counts.dat: the name ends in none of .tsv, .txt, .csv, .xlsx, .parquet, .xpt, .sas7bdat; say",
+            "in/counts.dat: the name ends in none of .tsv, .txt, .maf, .csv, .xlsx, .parquet, .xpt, .sas7bdat; say",
             "[assays.rna] delimiter = ...",
         ],
     ),

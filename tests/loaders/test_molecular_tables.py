@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_a_maf_needs_no_columns(folder: Path, text: str) -> None:
     assert table["protein_change"].tolist() == ["p.R273H", "p.R137fs"]
     assert table["variant_type"].tolist() == ["SNP", "DEL"]
     assert table["alternate_reads"].fillna(-1).tolist() == [31 if text is MC3 else -1, 12]
+
+
+@pytest.mark.parametrize("name", ["mc3.maf", "mc3.maf.gz"])
+def test_a_maf_may_end_as_one(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(gzip.compress(MC3.encode()) if name.endswith(".gz") else MC3.encode())
+    table = _load(folder, MAF.replace("maf.tsv", name)).tables["variants"]
+    assert table["gene"].tolist() == ["TP53", "RB1"]
 
 
 def test_the_declared_size_is_of_samples_with_rows_only(folder: Path) -> None:
@@ -151,6 +159,15 @@ def test_sample_at_and_size_where_they_do_not_belong(folder: Path) -> None:
 
 LIMITS = '[tables.analytes]\nfile = "soluble.tsv"\nlimits = { below = "<" }\ncolumns = { sample_id = "sample", '
 LIMITS += 'analyte = "analyte", value = "value", unit = "unit" }\n'
+
+
+def test_a_row_of_a_sample_does_not_name_its_patient_too(folder: Path) -> None:
+    both = (
+        '[tables.neoantigens]\nfile = "rows.tsv"\n'
+        'columns = { patient_id = "Patient", sample_id = "Sample", count = "N" }\n'
+    )
+    message = _refused(folder, both, ManifestError, rows="Patient\tSample\tN\nP1\tS1\t4\n")
+    assert "[tables.neoantigens] columns: a row is of the patient whose sample it is; remove patient_id" in message
 
 
 def test_readings_below_a_limit_are_taken_apart(folder: Path) -> None:

@@ -266,3 +266,57 @@ def test_a_wide_table_that_does_not_fit(toy, old: str, new: str, message: str) -
     with pytest.raises(ImmunosarcError) as caught:
         toy.load()
     assert message in str(caught.value)
+
+
+BY_PATIENT = """
+[assays.tcr]
+file = "in/tcr.tsv"
+unit = "score"
+orientation = "samples_by_genes"
+gene_id = "symbol"
+id_column = "who"
+sample_at = "on"
+features = ["clonality"]
+"""
+
+
+def test_rows_of_patients_are_of_their_sample_of_a_timepoint(toy) -> None:
+    toy.write("tcr.tsv", "who\tclonality\nP2\t.4\nP1\t.2\n")
+    toy.change("toy.toml", "[plan]", f"{BY_PATIENT}\n[plan]")
+    cohort = toy.load()
+    assert cohort["tcr"].to_df()["clonality"].to_dict() == {"S2": 0.2}  # of P1; P2 has no sample on treatment
+    step = next(one for one in cohort.provenance["loading"] if one["step"] == "in/tcr.tsv: tcr")
+    assert (step["kept"], step["left_out"]) == (1, [["P2", "", "no on sample"]])
+
+
+def test_rows_of_patients_are_of_the_library_that_stays(toy) -> None:
+    toy.write("tcr.tsv", "who\tclonality\nP2\t.4\nP3\t.1\nP1\t.2\n")
+    before = BY_PATIENT.replace('"on"', '"pre"')
+    toy.change("toy.toml", "[plan]", f"{before}\n[plan]")
+    assert toy.load()["tcr"].to_df()["clonality"].to_dict() == {"S1": 0.2, "S3": 0.4, "S4": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("P1\t.2\nP9\t.3\n", "patient 'P9' has no sample at all"),
+        ("P2\t.4\n", "none of its patients has a sample at 'on'"),
+        ("P1\t.2\nP1\t.3\n", "'P1' has several rows"),
+    ],
+)
+def test_rows_of_patients_that_do_not_fit(toy, rows: str, message: str) -> None:
+    toy.write("tcr.tsv", f"who\tclonality\n{rows}")
+    toy.change("toy.toml", "[plan]", f"{BY_PATIENT}\n[plan]")
+    assert message in toy.message()
+
+
+def test_rows_of_patients_with_several_samples(toy) -> None:
+    toy.write("tcr.tsv", "who\tclonality\nP1\t.2\n")
+    toy.change("clinical.tsv", "S1\tP1\tbaseline\t-3", "S1\tP1\tC2\t21")
+    toy.change("toy.toml", "[plan]", f"{BY_PATIENT}\n[plan]")
+    assert "1 problem(s):\n  - in/tcr.tsv: patients 'P1' have several samples at 'on'" in toy.message()
+
+
+def test_whole_matrices_do_not_name_patients(toy) -> None:
+    toy.change("toy.toml", 'platform = "polya_rnaseq"', 'platform = "polya_rnaseq"\nsample_at = "pre"')
+    assert "sample_at need features and id_column" in toy.message()
