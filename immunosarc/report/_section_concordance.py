@@ -109,4 +109,8 @@ def _freed(reliability: pd.DataFrame) -> Grid:
         dict.fromkeys(plots.endpoint_label(str(one)) for one in reliability["endpoint"].dropna())
     )
     head = ["Quantity", "Measure", "n", "Reliability", "Correlation as measured", "Freed of measurement error"]
-    return Grid(f"Correlation with {endpoints}", head, rows, frozenset({2}))
+    alike = (
+        "With two measures the reliability is the same for both: nothing tells which of them is the better one."
+    )
+    pairs_only = reliability.groupby("quantity")["measure"].nunique().eq(2).any()
+    return Grid(f"Correlation with {endpoints}", head, rows, frozenset({2}), alike if pairs_only else "")
