@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 import anndata
 import pandas as pd
 
-from immunosarc import schema
+from immunosarc import schema, whole
 from immunosarc.cohort._assay import dense_values
 from immunosarc.cohort._toml import toml_document
 from immunosarc.errors import DataFileError, raise_together
@@ -75,19 +73,13 @@ def write_study(
         raise DataFileError(f"{target} exists and is not a study folder of cBioPortal; choose another path.")
     study = _collected(frames, assays, provenance)
     raise_together(DataFileError, "cBioPortal folder", study.problems)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+
+    def fill(folder: Path) -> None:
         for name, text in study.texts.items():
-            (partial / name).parent.mkdir(exist_ok=True)
-            (partial / name).write_text(text, encoding="utf-8", newline="\n")
-        partial.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+    return whole.write_folder(target, fill)
 
 
 def _collected(
@@ -154,7 +146,7 @@ def _attributes(study: _Study, part: str, frame: pd.DataFrame, *, kind: str) -> 
     ]
     file = f"data_clinical_{part.removesuffix('s')}.txt"
     comments = "".join("#" + "\t".join(map(_one_line, line)) + "\n" for line in head)
-    study.texts[file] = comments + _rows(study, part, frame, shown)
+    study.texts[file] = comments + _rows(study, part, names, shown)
     study.meta(
         f"clinical_{part.removesuffix('s')}", genetic_alteration_type="CLINICAL", datatype=kind, data_filename=file
     )
@@ -203,7 +195,7 @@ def _long_table(study: _Study, name: str, frame: pd.DataFrame) -> None:
     shown = pd.DataFrame({names[one]: frame[one] for one in frame.columns}, index=frame.index)
     if file.startswith("data_timeline"):
         shown = _as_events(shown, frame, _EVENTS.get(name, name.upper()))
-    study.texts[file] = _rows(study, name, frame, shown)
+    study.texts[file] = _rows(study, name, names, shown)
     # a row of a sample is whose the sample is: a manifest that also says the patient is refused
     told = frame.drop(columns="patient_id") if {"patient_id", "sample_id"} <= set(frame) else frame
     study.blocks.setdefault("tables", {})[name] = _block(
@@ -228,10 +220,10 @@ def _since_first_dose(day: pd.Series) -> pd.Series:
     return day.where(day < 0, day - 1)
 
 
-def _rows(study: _Study, part: str, frame: pd.DataFrame, shown: pd.DataFrame) -> str:
+def _rows(study: _Study, part: str, names: Mapping[str, str], shown: pd.DataFrame) -> str:
     """Return header and rows; events and sexes in the words of the format."""
     written = pd.DataFrame(index=shown.index)
-    ours = {column: one for one, column in _names(_Study(""), part, frame).items()}
+    ours = {column: one for one, column in names.items()}
     for column in shown.columns:
         written[column] = _cells(shown[column], _words(ours.get(column, "")))
         broken = written[column].str.contains(_BREAKS)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import anndata
 import numpy as np
 import pandas as pd
 
+from immunosarc import whole
 from immunosarc.cohort._assay import cell_facts, dense_blocks, storable
 from immunosarc.errors import DataFileError
 
@@ -53,19 +52,13 @@ def write_folder(
     target = Path(path)
     if target.exists() and any(target.iterdir()) and not (target / _NAME).is_file():
         raise DataFileError(f"{target} exists and is not a cohort folder; choose another path.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        _write_frames(partial, frames)
-        _write_assays(partial, assays)
-        _write_about(partial, frames, assays, provenance)
-        partial.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
+
+    def fill(folder: Path) -> None:
+        _write_frames(folder, frames)
+        _write_assays(folder, assays)
+        _write_about(folder, frames, assays, provenance)
+
+    return whole.write_folder(target, fill)
 
 
 def _write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:

@@ -16,6 +16,7 @@ from immunosarc.design._marker_arms import (
     check_marker_trial,
     draw_contrasts,
     expected_contrast,
+    marker_truths,
     named_rates,
     rates_in_words,
 )
@@ -70,8 +71,7 @@ class InteractionDesign(DesignRecord):
     @property
     def truths(self) -> tuple[Truth, ...]:
         """The stated rates, then no effect without the marker, then no effect at all."""
-        nothing = (self.negative[0], self.negative[0])
-        return (self.positive, self.negative), (self.positive, nothing), ((self.positive[0],) * 2, nothing)
+        return marker_truths(self.positive, self.negative)
 
     def operating_characteristics(self, truths: Sequence[Truth]) -> pd.DataFrame:
         """Return the chance that the interaction is found at true rates, by the normal approximation.

@@ -18,6 +18,7 @@ __all__ = [
     "check_marker_trial",
     "draw_contrasts",
     "expected_contrast",
+    "marker_truths",
     "named_rates",
     "rates_in_words",
 ]
@@ -119,6 +120,12 @@ def _log_odds(responded: NDArray[np.bool_], treated: NDArray[np.bool_], among: N
     ]
     effect = np.log(cells[0] / cells[1]) - np.log(cells[2] / cells[3])
     return Contrast(effect, 1.0 / sum(1.0 / one for one in cells))
+
+
+def marker_truths(positive: Rates, negative: Rates) -> tuple[Truth, ...]:
+    """Return the stated rates, then no effect without the marker, then no effect at all."""
+    nothing = (negative[0], negative[0])
+    return (positive, negative), (positive, nothing), ((positive[0],) * 2, nothing)
 
 
 def named_rates(truth: Truth) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from immunosarc import features
+from immunosarc import features, whole
 from immunosarc.cohort import Cohort
 from immunosarc.design._apply_rule import assigned
 from immunosarc.errors import DataFileError, raise_together
@@ -140,14 +139,7 @@ def write_rule(rule: StratumRule, path: Path) -> Path:
     tables |= {f"features.{json.dumps(name)}": one for name, one in content["features"].items()}
     for name, one in tables.items():
         lines += ["", f"[{name}]", *_lines(one)] if one else []
-    try:
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent, text=True)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file_:
-            file_.write("\n".join(lines) + "\n")
-        os.replace(partial, path)
-    except OSError as failure:
-        raise DataFileError(f"{path.name} cannot be written: {failure.strerror}") from None
-    return path
+    return whole.write_file(path, "\n".join(lines) + "\n")
 
 
 def read_rule(path: str | os.PathLike[str]) -> StratumRule:

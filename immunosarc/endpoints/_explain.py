@@ -4,40 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from immunosarc import schema
 from immunosarc.cohort import Cohort
-from immunosarc.endpoints._course import derive_course
 from immunosarc.endpoints._course_rules import ResponseRules, chosen_rules
 from immunosarc.endpoints._derive import derive
+from immunosarc.endpoints._explained_case import (
+    Case,
+    course_of,
+    day_called,
+    recorded,
+    rows_of,
+    rows_used,
+    rule_set_of,
+    table_of,
+)
 from immunosarc.endpoints._explanation import Explanation
-from immunosarc.endpoints._from_visits import visits_of
 from immunosarc.endpoints._immune_course import derive_irecist_course
 from immunosarc.endpoints._immune_recist import derive_irecist
 from immunosarc.endpoints._rejected import rejected_ends, rejected_responses
 from immunosarc.endpoints._resistance import derive_resistance
 from immunosarc.endpoints._toxicity import derive_toxicity
-from immunosarc.errors import SchemaError, UnknownNameError, did_you_mean
+from immunosarc.errors import UnknownNameError, did_you_mean
 
 __all__ = ["explain"]
-
-
-class Case(NamedTuple):
-    """One patient's cohort, with what was asked of it."""
-
-    cohort: Cohort
-    name: str
-    rules: ResponseRules
-    reader: str | None
-
-    @property
-    def patient(self) -> str:
-        """The only patient."""
-        return str(self.cohort.patients.index[0])
 
 
 def explain(
@@ -107,7 +100,7 @@ def _of_response(case: Case) -> Explanation:
     recorded = case.cohort.patients.get("best_overall_response")
     if case.name == "best_overall_response" and recorded is not None and recorded.notna().all():
         return _ready_made(case, str(recorded.iloc[0]), "best_overall_response")
-    visits, course = _course(case)
+    visits, course = course_of(case)
     value = course[case.name]
     confirmed = case.name.endswith("confirmed")
     rule = "best of CR > PR > SD > PD > NE up to the first progression or another therapy"
@@ -119,9 +112,9 @@ def _of_response(case: Case) -> Explanation:
         _text(value),
         status=course["status"],
         rule=rule,
-        rule_set=_rule_set(visits, course),
-        day=day if not pd.isna(day) else _day_called(visits, value),
-        rows=_used(case),
+        rule_set=rule_set_of(visits, course),
+        day=day if not pd.isna(day) else day_called(visits, value),
+        rows=rows_used(case),
         rejected=rejected_responses(
             visits, str(value), case.cohort.patients.iloc[0], rules=case.rules, confirmed=confirmed
         ),
@@ -135,7 +128,7 @@ def _of_time(case: Case) -> Explanation:
     if recorded is not None and recorded.notna().all():
         event = case.cohort.patients[f"{case.name}_event"].iloc[0]
         return _ready_made(case, _duration(recorded.iloc[0], event), column)
-    visits, course = _course(case)
+    visits, course = course_of(case)
     value = _duration(course[column], course.get(f"{case.name}_event", True))
     rule = {
         "pfs": "first dose to the first of progression and death, or else the last adequate scan",
@@ -148,9 +141,9 @@ def _of_time(case: Case) -> Explanation:
         value,
         status=responder_only,
         rule=rule + ("" if case.name == "ttr" else f": {_text(course['pfs_reason'])}"),
-        rule_set=_rule_set(visits, course),
+        rule_set=rule_set_of(visits, course),
         day=course["ttr_days"] if case.name == "ttr" else course["pfs_days"],
-        rows=_used(case),
+        rows=rows_used(case),
         rejected=rejected_ends(visits, course, case.cohort.patients.iloc[0], rules=case.rules),
     )
 
@@ -177,11 +170,11 @@ def _of_outcome(case: Case) -> Explanation:
         value = _duration(outcomes["os_days"], outcomes["os_event"])
         names = ("os_days", "os_event", "death_day", "last_alive_day", "data_cut_day")
         rejected = _other_days(case.cohort.patients.iloc[0], outcomes["os_days"])
-        rows = _recorded(case, names)
+        rows = recorded(case, names)
     else:
         value = _text(outcomes[case.name])
         rejected = (f"{not outcomes[case.name]}: {_facts(outcomes)}",) if value != "missing" else ()
-        rows = pd.concat([_recorded(case, ("best_overall_response", "pfs_days", "pfs_event")), _used(case)])
+        rows = pd.concat([recorded(case, ("best_overall_response", "pfs_days", "pfs_event")), rows_used(case)])
     return _explanation(
         case,
         value,
@@ -210,7 +203,7 @@ def _other_days(patient: pd.Series, chosen: float) -> tuple[str, ...]:
 
 def _of_immunity(case: Case) -> Explanation:
     """Explain iRECIST's best response and progression-free survival."""
-    lesions = _table(case, "lesions")
+    lesions = table_of(case, "lesions")
     visits = derive_irecist(lesions, case.cohort.tables.get("assessments"), on_conflict="exclude_patient")
     course = derive_irecist_course(
         visits, case.cohort.patients, rules=case.rules, reader=case.reader, on_conflict="exclude_patient"
@@ -233,23 +226,23 @@ def _of_immunity(case: Case) -> Explanation:
         rule=order if best else _text(course["ipfs_reason"]),
         rule_set=course["rule_set"],
         day=course["immune_response_day"] if best else course["ipfs_days"],
-        rows=_used(case),
+        rows=rows_used(case),
         rejected=rejected,
     )
 
 
 def _of_resistance(case: Case) -> Explanation:
     """Explain primary and secondary resistance."""
-    _, course = _course(case)
+    _, course = course_of(case)
     table = derive_resistance(
-        schema.RESPONSE_COURSE.check(course.to_frame().T), _table(case, "exposures"), case.cohort.patients
+        schema.RESPONSE_COURSE.check(course.to_frame().T), table_of(case, "exposures"), case.cohort.patients
     )
     row = table.iloc[0]
     classes = ("primary", "secondary", "sensitive_ongoing")
     day, exposure = row["progression_day"], row["exposure_days"]
     facts = "no progression" if pd.isna(day) else f"progression on day {day:g}"
     facts += ", no exposure" if pd.isna(exposure) else f", exposure {exposure:g} days"
-    doses = _rows_of(case, "exposures", ("study_day", "drug", "dose"))
+    doses = rows_of(case, "exposures", ("study_day", "drug", "dose"))
     return _explanation(
         case,
         str(row["resistance"]),
@@ -257,7 +250,7 @@ def _of_resistance(case: Case) -> Explanation:
         rule=facts,
         rule_set=row["rule_set"],
         day=row["progression_day"],
-        rows=pd.concat([_used(case), doses], ignore_index=True),
+        rows=pd.concat([rows_used(case), doses], ignore_index=True),
         rejected=tuple(f"{name}: {facts}" for name in classes if name != row["resistance"]),
     )
 
@@ -267,7 +260,7 @@ def _of_toxicity(case: Case) -> Explanation:
     recorded = case.cohort.patients.get(case.name)
     if recorded is not None and recorded.notna().all():
         return _ready_made(case, str(bool(recorded.iloc[0])), case.name)
-    events = _table(case, "adverse_events")
+    events = table_of(case, "adverse_events")
     given = {name: case.cohort.tables.get(name) for name in ("exposures", "medications")}
     terms = derive_toxicity(events, **given, on_conflict="exclude_patient")
     if case.name == "treatment_related_grade_3_4":
@@ -280,7 +273,7 @@ def _of_toxicity(case: Case) -> Explanation:
         rule = "an immune-mediated event for which systemic immunosuppression was given"
     outcomes = derive(case.cohort, rules=case.rules, reader=case.reader, on_conflict="exclude_patient").iloc[0]
     shown = ("study_day", "term", "grade", "related_to", "immune_mediated")
-    drugs = _rows_of(case, "medications", ("study_day", "drug", "route", "indication", "event_term"))
+    drugs = rows_of(case, "medications", ("study_day", "drug", "route", "indication", "event_term"))
     return _explanation(
         case,
         _text(outcomes[case.name]),
@@ -288,65 +281,9 @@ def _of_toxicity(case: Case) -> Explanation:
         rule=rule,
         rule_set=str(terms["rule_set"].iloc[0]) if len(terms) else "ctcae_5/1",
         day=terms.loc[decisive, "onset_day"].min() if decisive.any() else None,
-        rows=pd.concat([_rows_of(case, "adverse_events", shown), drugs], ignore_index=True),
+        rows=pd.concat([rows_of(case, "adverse_events", shown), drugs], ignore_index=True),
         rejected=tuple(f"{row.term}: {row.status}" for row in terms[~decisive].itertuples()),
     )
-
-
-def _course(case: Case) -> tuple[pd.DataFrame, pd.Series]:
-    visits = visits_of(case.cohort)
-    if visits is None:
-        raise SchemaError(f"{case.name} is not recorded, and the cohort has neither lesions nor assessments.")
-    course = derive_course(
-        visits, case.cohort.patients, rules=case.rules, reader=case.reader, on_conflict="exclude_patient"
-    )
-    if case.reader is not None and "reader" in visits:
-        visits = visits[(visits["reader"] == case.reader).fillna(False)]
-    return visits, course.iloc[0]
-
-
-def _table(case: Case, name: str) -> pd.DataFrame:
-    if name not in case.cohort.tables:
-        raise SchemaError(f"{case.name} needs the table '{name}', which the cohort does not have.")
-    return case.cohort.tables[name]
-
-
-def _rule_set(visits: pd.DataFrame, course: pd.Series) -> str:
-    of_visits = [*visits["rule_set"].unique()[:1]] if "rule_set" in visits else []
-    return " + ".join([*map(str, of_visits), str(course["rule_set"])])
-
-
-def _day_called(visits: pd.DataFrame, value: object) -> float:
-    if pd.isna(value):
-        return float("nan")
-    days = visits.loc[(visits["overall_response"] == value).fillna(False), "study_day"]
-    return float(days.min()) if len(days) else float("nan")
-
-
-def _used(case: Case) -> pd.DataFrame:
-    """Return the lesion rows, or else the calls, that a response rests on."""
-    name = "lesions" if "lesions" in case.cohort.tables else "assessments"
-    shown = ("reader", "study_day", "lesion_id", "role", "diameter_mm", "status", "overall_response")
-    rows = _rows_of(case, name, shown)
-    return rows if case.reader is None or "reader" not in rows else rows[rows["reader"] == case.reader]
-
-
-def _rows_of(case: Case, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = case.cohort.tables.get(name)
-    if table is None:
-        return pd.DataFrame()
-    kept = table[["row", *(one for one in columns if one in table)]].dropna(axis=1, how="all")
-    kept.insert(0, "table", name)
-    return kept.sort_values(["study_day", "row"] if "study_day" in kept else ["row"], ignore_index=True)
-
-
-def _recorded(case: Case, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return the patient's own columns that were given."""
-    patient = case.cohort.patients
-    kept = patient[[name for name in names if name in patient]].dropna(axis=1, how="all")
-    if kept.shape[1] == 0:
-        return pd.DataFrame()
-    return kept.assign(table="patients")[["table", *kept.columns]].reset_index(drop=True)
 
 
 def _ready_made(case: Case, value: str, column: str) -> Explanation:
@@ -357,7 +294,7 @@ def _ready_made(case: Case, value: str, column: str) -> Explanation:
         rule="recorded by the trial team; a recorded value goes before what rows would give",
         rule_set="ready_made/1",
         day=None,
-        rows=_recorded(case, tuple(dict.fromkeys((column, column.replace("_days", "_event"))))),
+        rows=recorded(case, tuple(dict.fromkeys((column, column.replace("_days", "_event"))))),
         rejected=(),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from os import PathLike
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from immunosarc import whole
 from immunosarc.errors import DataFileError, did_you_mean, raise_together
 from immunosarc.features._reference import Population, Reference, Rules
 
@@ -65,13 +65,7 @@ def write_reference(reference: Reference, path: str | PathLike[str]) -> Path:
             **{column: _numbers(reference.genes[column]) for column in ("mean", "sd")},
         },
     }
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, target)
-    except OSError as error:
-        raise DataFileError(f"{target.name} cannot be written: {error.strerror}") from None
-    return target
+    return whole.write_file(target, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_reference(path: str | PathLike[str]) -> Reference:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from immunosarc import __version__, schema
+from immunosarc import __version__, schema, whole
 from immunosarc.errors import DataFileError, LockError, PlanError, did_you_mean, raise_together
 from immunosarc.models._analysis_set import PerPatient, analysis_set
 from immunosarc.models._cross_validate import model_for
@@ -188,13 +187,7 @@ def write_model(model: LockedModel, path: str | PathLike[str]) -> Path:
     if target.exists():
         raise DataFileError(f"{target.name} exists: a model is locked once; choose another name")
     content = {"format": _FORMAT, "sha256": model.hash, **model.content()}
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, target)
-    except OSError as error:
-        raise DataFileError(f"{target.name} cannot be written: {error.strerror}") from None
-    return target
+    return whole.write_file(target, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_model(path: str | PathLike[str]) -> LockedModel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field, field_validator
@@ -11,9 +10,6 @@ from pydantic import Field, field_validator
 from immunosarc import models, schema
 from immunosarc.errors import did_you_mean
 from immunosarc.study._questions import Frozen
-
-if TYPE_CHECKING:
-    from immunosarc.study._plan import Plan
 
 __all__ = ["Agreement", "agreement_problems", "agreement_tables"]
 
@@ -70,18 +66,25 @@ def agreement_problems(asked: Iterable[Agreement], panels: Mapping[str, Iterable
 
 
 def agreement_tables(
-    plan: Plan, outcomes: pd.DataFrame, measured: Mapping[str, Mapping[str, pd.DataFrame]], seed: int
+    asked: Iterable[Agreement],
+    outcomes: pd.DataFrame,
+    measured: Mapping[str, Mapping[str, pd.DataFrame]],
+    *,
+    level: float,
+    seed: int,
 ) -> dict[str, pd.DataFrame]:
-    """Return ``concordance``, ``reliability`` and ``concordance_ranks``; nothing where the plan asks for none.
+    """Return ``concordance``, ``reliability`` and ``concordance_ranks``; nothing where none is asked for.
 
     Parameters
     ----------
-    plan : Plan
-        Its ``concordance``.
+    asked : iterable of Agreement
+        The plan's ``concordance``.
     outcomes : DataFrame
         ``schema.OUTCOMES``.
     measured : mapping
         Patient features by timepoint and panel.
+    level : float
+        Of the intervals.
     seed : int
         For the resampling.
     """
@@ -91,10 +94,10 @@ def agreement_tables(
             outcomes[one.endpoint],
             quantity=one.quantity,
             apart=one.apart,
-            level=1 - plan.alpha,
+            level=level,
             seed=seed,
         )
-        for one in plan.concordance
+        for one in asked
         if one.timepoint in measured
     ]
     if not gates:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from immunosarc import __version__
+from immunosarc import __version__, whole
 from immunosarc.cohort import Cohort
 from immunosarc.errors import LockError
 from immunosarc.study._check import checked_cohort
@@ -74,8 +73,7 @@ def lock(
             "to start over, delete it yourself: results seen since then cannot become confirmatory."
         )
     cohort = checked_cohort(path, data_root=data_root, allow_columns=allow_columns)
-    _write_whole(target, _lock_text(path.name, cohort, plan_for(cohort), seed))
-    return target
+    return whole.write_file(target, _lock_text(path.name, cohort, plan_for(cohort), seed))
 
 
 def _lock_text(manifest: str, cohort: Cohort, plan: Plan, seed: int) -> str:
@@ -94,13 +92,6 @@ def _lock_text(manifest: str, cohort: Cohort, plan: Plan, seed: int) -> str:
         *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in sorted(_file_hashes(cohort.provenance).items())),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _write_whole(target: Path, text: str) -> None:
-    handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent, text=True)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(partial, target)
 
 
 def _file_hashes(provenance: Mapping[str, Any]) -> dict[str, str]:

@@ -152,7 +152,7 @@ def _run(
     tables["families"] = families_of(tables["associations"], chosen)
     tables |= landmark_tables(chosen, outcomes, measured)
     tables |= prediction_tables(chosen, outcomes, measured, seed, hands)
-    tables |= agreement_tables(chosen, outcomes, measured, seed)
+    tables |= agreement_tables(chosen.concordance, outcomes, measured, level=1 - chosen.alpha, seed=seed)
     tables |= group_tables(analyzed, chosen, outcomes, measured, tables["associations"])
     tables |= change_tables(tumor, chosen, outcomes, scored, seed=seed, hands=hands)
     of_tumor = {name: part for name, part in scored.items() if part.cohort is None}

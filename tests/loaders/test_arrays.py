@@ -34,7 +34,7 @@ def _h5ad(toy, *, kind=np.asarray, **more):
     return _pinned(toy)
 
 
-def _same(one: ims.Cohort, other: ims.Cohort) -> None:
+def _assert_same(one: ims.Cohort, other: ims.Cohort) -> None:
     assert list(one["rna"].obs_names) == list(other["rna"].obs_names)
     assert list(one["rna"].var_names) == list(other["rna"].var_names)
     np.testing.assert_array_equal(one["rna"].X, other["rna"].X)
@@ -43,7 +43,7 @@ def _same(one: ims.Cohort, other: ims.Cohort) -> None:
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
 def test_h5ad_says_what_the_text_says(toy, kind) -> None:
     before = toy.load()
-    _same(before, _h5ad(toy, kind=kind).load())
+    _assert_same(before, _h5ad(toy, kind=kind).load())
 
 
 def test_a_layer_and_a_column_of_symbols(toy) -> None:
@@ -57,7 +57,7 @@ def test_a_layer_and_a_column_of_symbols(toy) -> None:
     toy.change(
         "toy.toml", 'gene_id = "symbol"', 'gene_id = "ensembl"\nsymbol_column = "gene_name"\nlayer = "counts"'
     )
-    _same(before, toy.load())
+    _assert_same(before, toy.load())
     assert "there is no layer 'count'" in toy.change("toy.toml", 'layer = "counts"', 'layer = "count"').message()
 
 
@@ -70,7 +70,7 @@ def test_parquet_says_what_the_text_says(toy, orientation: str, index: bool) -> 
     toy.change("toy.toml", "in/counts.tsv", "in/counts.parquet").change(
         "toy.toml", "genes_by_samples", orientation
     )
-    _same(before, toy.load())
+    _assert_same(before, toy.load())
 
 
 def test_a_clinical_table_in_parquet(toy) -> None:
